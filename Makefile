@@ -1,0 +1,112 @@
+# Plain use is PGXS's: make && make install && make installcheck.
+# The project's own verbs work without PostgreSQL installed (they install it):
+#
+#	make test	every test, in private servers; the last line is the verdict
+#			SUITES="unit regress" selects suites, T=name one test;
+#			test-unit, test-regress ... run one suite
+#	make lint	format, static checks, layering, strict build
+#	make strict	compiles everything with STRICT's warnings as errors
+#	make format	rewrites src/ the way lint wants it
+#	make coverage	line coverage of the tests, in coverage/
+#	make demo	a private server with Debian's package catalogue
+#	make demo-stop	ends it
+
+EXTENSION = tview_fdw
+MODULE_big = tview_fdw
+DATA = $(sort $(wildcard sql/tview_fdw--*.sql))
+
+SOURCES = $(sort $(wildcard src/*.c src/*/*.c))
+OBJS = $(SOURCES:.c=.o)
+# -MMD -MP: each object leaves a .d file that names the headers it was made from
+PG_CPPFLAGS = -I$(srcdir)/src -MMD -MP
+SHLIB_LINK = -llmdb
+
+# pg_regress looks for expected/ below --outputdir (.), then below --inputdir
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --use-existing
+ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
+REGRESS_PREP = test-databases
+
+EXTRA_CLEAN = $(OBJS:.o=.d) tmp/strict tmp/test tmp/test.* tmp/verdict coverage
+
+STRICT_CFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
+	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	-Wformat=2 -Wundef -Wvla -Wcast-qual -Wlogical-op -Werror \
+	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-clobbered
+ifeq ($(STRICT),1)
+# a directory given with -isystem counts as a system directory although PGXS
+# also names it with -I: PostgreSQL's headers are not judged
+PG_CFLAGS += $(STRICT_CFLAGS)
+endif
+ifeq ($(COVERAGE),1)
+PG_CFLAGS += --coverage -O0
+SHLIB_LINK += --coverage
+endif
+
+# Bitcode serves JIT inlining of SQL-callable functions; there are none here
+# that are worth it, and it would need the very clang PostgreSQL was built with.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+all:
+
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+else
+all install installcheck:
+	@echo "$(PG_CONFIG) not found: install PostgreSQL's server headers (ci/install-deps build)" >&2
+	@exit 1
+
+clean:
+	rm -rf $(OBJS) $(EXTRA_CLEAN)
+endif
+
+# (the demo's server has its own verb, demo-stop)
+clean: clean-unit
+
+clean-unit:
+	@if [ -f test/unit/Makefile ]; then $(MAKE) -s -C test/unit clean 2>/dev/null || true; fi
+
+# the strict build has objects of its own
+STRICT_OBJS = $(SOURCES:src/%.c=tmp/strict/%.o)
+
+strict: $(STRICT_OBJS)
+
+tmp/strict/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(STRICT_CFLAGS) $(CPPFLAGS) -fPIC -c -o $@ $<
+
+-include $(STRICT_OBJS:.o=.d)
+
+# for installcheck, whose sessions have settings of their own
+test-databases:
+	@ci/test-databases $(CONTRIB_TESTDB) $(ISOLATION_TESTDB)
+
+test:
+	@ci/test $(SUITES)
+
+test-%:
+	@ci/test $*
+
+lint:
+	@ci/lint
+
+format:
+	@ci/format
+
+coverage:
+	@ci/coverage
+
+demo:
+	@examples/debian/demo
+
+demo-stop:
+	@examples/debian/demo-stop
+
+export PG_CONFIG T MAKE
+
+.PHONY: clean clean-unit strict test-databases test lint format coverage demo demo-stop

@@ -1,0 +1,222 @@
+# shellcheck shell=bash
+# Sourced by ci/test: how each suite is run and counted.  A suite adds one line
+# per test to $results: "ok<TAB>suite/name" or "not ok<TAB>suite/name".  A
+# suite without tests passes with none; a failure never ends the script.
+# shellcheck disable=SC2034,SC2154  # shared with common.sh and ci/test
+
+all_suites=(unit model regress isolation pgtap tap)
+
+# A hanging test fails instead of holding up everybody.
+readonly suite_limit=600 file_limit=420
+
+count_results()
+{
+	grep -c "^$1	" "$results" || true
+}
+
+# record ok|"not ok" SUITE/NAME
+record()
+{
+	printf '%s\t%s\n' "$1" "$2" >>"$results"
+}
+
+# Shows the head of a file, indented.
+show_head()
+{
+	sed -e 's/^/   | /' "$1" | head -n "${2:-40}"
+}
+
+# record_tap SUITE/FILE LOG STATUS: each assertion counts; a program that fails
+# without a failed assertion (a crash, a plan that was not kept) counts as one
+# failure, one that succeeds without any assertion as one success.
+record_tap()
+{
+	local name=$1 log=$2 status=$3 line passed=0 failed=0
+	while IFS= read -r line; do
+		if [[ $line =~ ^not\ ok && ! $line =~ \#\ *(TODO|SKIP) ]]; then
+			record "not ok" "$name: $line"
+			failed=$((failed + 1))
+		elif [[ $line =~ ^(not\ )?ok && ! $line =~ \#\ *SKIP ]]; then
+			record ok "$name: $line"
+			passed=$((passed + 1))
+		fi
+	done <"$log"
+	if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
+		record "not ok" "$name: ended with status $status"
+		failed=1
+	elif [ "$passed$failed" = 00 ]; then
+		record ok "$name"
+	fi
+	if [ "$failed" != 0 ]; then
+		say "   $name:"
+		grep -vE '^ok ' "$log" | tail -n 60 >"$log.short" || true
+		show_head "$log.short" 60
+	fi
+}
+
+# The tests of a directory that T selects, as file names.
+select_tests()
+{
+	local dir=$1 ext=$2 file
+	for file in "$dir"/*."$ext"; do
+		[ -e "$file" ] || continue
+		if [ -z "${T:-}" ] || [ "$(basename "$file" ".$ext")" = "$T" ]; then
+			printf '%s\n' "$file"
+		fi
+	done
+}
+
+# Starts the server that the SQL suites share, once.
+shared_server()
+{
+	if [ ! -d "$work/server" ]; then
+		server_create "$work/server"
+		# speed: nothing here outlives the run
+		cat >>"$work/server/data/postgresql.conf" <<-EOF
+			fsync = off
+			full_page_writes = off
+			max_connections = 60
+			$(ci/regress-settings)
+		EOF
+		server_start "$work/server"
+	fi
+}
+
+# run_logged SUITE COMMAND...: runs it and counts the assertions it prints.
+run_logged()
+{
+	local suite=$1 status=0
+	shift
+	timeout "$suite_limit" "$@" >"$work/$suite.log" 2>&1 </dev/null || status=$?
+	record_tap "$suite" "$work/$suite.log" "$status"
+}
+
+# T names a program: log for log_test.c.
+suite_unit()
+{
+	if [ -f test/unit/Makefile ] && [ -e "test/unit/${T:+${T}_test.c}" ]; then
+		run_logged unit make --no-print-directory -C test/unit check
+	fi
+}
+
+# The model has a runner of its own, or is one program with seeds as arguments.
+suite_model()
+{
+	if [ -n "${T:-}" ]; then
+		return
+	elif [ -f test/model/Makefile ]; then
+		run_logged model make --no-print-directory -C test/model check
+	elif [ -x test/model/check ]; then
+		run_logged model test/model/check
+	elif [ -f test/model/model.py ]; then
+		run_logged model python3 -B test/model/model.py 0 150
+	fi
+}
+
+# suite_pg_regress PROGRAM SUITE DIR EXT: one result per test file.
+suite_pg_regress()
+{
+	local program=$1 suite=$2 dir=$3 ext=$4 out=$work/$2 tests line
+	mapfile -t tests < <(select_tests "$dir" "$ext" | sed "s|.*/||; s|\.$ext\$||")
+	[ ${#tests[@]} -gt 0 ] || return 0
+	shared_server
+	mkdir -p "$out/expected"
+	# the first missing file would end pg_regress: an empty one fails its test
+	for line in "${tests[@]}"; do
+		[ -e "expected/$line.out" ] || : >"$out/expected/$line.out"
+	done
+	[ ! -d expected ] || ln -sf "$top"/expected/* "$out/expected"
+	PGISOLATIONTIMEOUT=60 timeout "$suite_limit" \
+		"$pgxs_test/$program" --inputdir=test --outputdir="$out" \
+		--bindir="$pg_bin" --host="$PGHOST" --user=postgres \
+		--dbname="tview_$suite" "${tests[@]}" \
+		>"$out/log" 2>&1 </dev/null || true
+	for line in "${tests[@]}"; do
+		if grep -qE "^(test|    ) +$line +\.\.\. ok" "$out/log"; then
+			record ok "$suite/$line"
+		else
+			record "not ok" "$suite/$line"
+			say "   $suite/$line:"
+			show_diff "$out" "$line"
+		fi
+	done
+	grep -qE '\.\.\. ' "$out/log" || show_head "$out/log"
+}
+
+# The head of one test's part of regression.diffs.
+show_diff()
+{
+	local out=$1 name=$2
+	[ -f "$out/regression.diffs" ] || return 0
+	awk -v want="/results/$name.out" \
+		'/^diff / { on = (substr($NF, length($NF) - length(want) + 1) == want) } on' \
+		"$out/regression.diffs" >"$out/$name.diff"
+	show_head "$out/$name.diff" 60
+}
+
+suite_regress()
+{
+	suite_pg_regress regress/pg_regress regress test/sql sql
+}
+
+suite_isolation()
+{
+	suite_pg_regress isolation/pg_isolation_regress isolation test/specs spec
+}
+
+# Every file has a database of its own, with pgTAP in it.
+suite_pgtap()
+{
+	local file name status
+	while IFS= read -r file; do
+		shared_server
+		name=$(basename "$file" .sql)
+		status=0
+		{
+			"$pg_bin/psql" -qX -d postgres -c "DROP DATABASE IF EXISTS tview_pgtap" \
+				-c "CREATE DATABASE tview_pgtap" &&
+				"$pg_bin/psql" -qX -d tview_pgtap -c "CREATE EXTENSION pgtap" &&
+				PATH=$pg_bin:$PATH timeout "$file_limit" \
+					pg_prove --verbose --dbname tview_pgtap "$file"
+		} >"$work/pgtap.$name.log" 2>&1 </dev/null || status=$?
+		record_tap "pgtap/$name" "$work/pgtap.$name.log" "$status"
+	done < <(select_tests test/pgtap sql)
+}
+
+# TAP programs make clusters of their own and run as the server's user, from
+# a copy of what they need: the tree may lie out of that user's reach.
+suite_tap()
+{
+	local files file name tap=$work/tap
+	mapfile -t files < <(select_tests test/t pl)
+	[ ${#files[@]} -gt 0 ] || return 0
+	server_mkdir "$tap" "$tap/ports"
+	for file in test sql expected examples; do
+		[ ! -d "$file" ] || cp -r "$file" "$tap"
+	done
+	for file in "${files[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+			wait -n || true
+		done
+		run_tap_file "$file" "$tap" &
+	done
+	wait
+	for file in "${files[@]}"; do
+		name=$(basename "$file" .pl)
+		record_tap "tap/$name" "$tap/$name.log" "$(cat "$tap/$name.status")"
+	done
+}
+
+# run_tap_file FILE DIR: leaves DIR/NAME.log and DIR/NAME.status.
+run_tap_file()
+{
+	local file=$1 tap=$2 name status=0
+	name=$(basename "$file" .pl)
+	as_server "$tap" env PATH="$pg_bin:$PATH" TESTDIR="$tap" PGPORT=65432 \
+		PG_REGRESS="$pgxs_test/regress/pg_regress" \
+		PG_TEST_PORT_DIR="$tap/ports" PG_TEST_TIMEOUT_DEFAULT=120 \
+		timeout "$file_limit" prove --verbose \
+		-I "$pgxs_test/perl" -I "$tap/test/t" -I "$tap" "$file" \
+		>"$tap/$name.log" 2>&1 </dev/null || status=$?
+	echo "$status" >"$tap/$name.status"
+}

@@ -1,0 +1,353 @@
+/*
+ * handle.c
+ *		See handle.h.
+ *
+ * The floor of a new epoch is fixed here: the next xid, read after the epoch
+ * could be seen.  Every transaction that found no epoch to publish to has an
+ * xid below it, and so every snapshot at or above the floor sees that
+ * transaction ended.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "cache/handle.h"
+#include "cache/visibility.h"
+#include "catalog/pg_database.h"
+#include "common/relpath.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#define TVIEW_ROW_FORMAT 1		/* of cache/row.c and cache/state.c */
+
+static HTAB *handles = NULL;
+
+/* A changed server: its options are read again at the next use. */
+static void
+invalidate_options(Datum arg, int cacheid, uint32 hashvalue)
+{
+	HASH_SEQ_STATUS status;
+	TviewHandle *handle;
+
+	if (handles == NULL)
+		return;
+	hash_seq_init(&status, handles);
+	while ((handle = hash_seq_search(&status)) != NULL)
+		handle->options_valid = false;
+}
+
+void
+tview_handle_init(void)
+{
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_options, (Datum) 0);
+}
+
+char *
+tview_handle_directory(Oid serverid, const char *store_path)
+{
+	return psprintf("%s/pgsql_tmp_tview_%u_%u",
+					store_path ? store_path : DatabasePath, MyDatabaseId, serverid);
+}
+
+static TviewHandle *
+find_handle(Oid serverid)
+{
+	bool		found;
+	TviewHandle *handle;
+
+	if (handles == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TviewHandle)};
+
+		handles = hash_create("tview stores", 8, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	handle = hash_search(handles, &serverid, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(handle, 0, sizeof(TviewHandle));
+		handle->serverid = serverid;
+	}
+	return handle;
+}
+
+static void
+detach(TviewHandle *handle)
+{
+	if (handle->store)
+		tview_store_detach(handle->store);
+	handle->store = NULL;
+	handle->epoch = 0;
+}
+
+/* Reads the server's options; another directory means another store. */
+static void
+load_options(TviewHandle *handle)
+{
+	TviewStoreOptions options;
+	char	   *directory;
+
+	tview_option_store(handle->serverid, &options);
+	directory = tview_handle_directory(handle->serverid, options.store_path);
+	if (handle->directory == NULL || strcmp(directory, handle->directory) != 0 ||
+		options.sync != handle->config.sync)
+		detach(handle);
+	if (handle->directory)
+		pfree(handle->directory);
+	handle->directory = MemoryContextStrdup(TopMemoryContext, directory);
+	handle->options = options;
+	handle->options.store_path = NULL;
+	handle->config = (TviewStoreConfig){
+		.map_size = options.map_size,
+		.mark_log_size = options.mark_log_size,
+		.max_readers = options.max_readers,
+		.sync = options.sync,
+	};
+	handle->options_valid = true;
+}
+
+/* The kernel's boot id, read once; "" when there is none to be had (then nothing survives a backend's doubt). */
+static const char *
+boot_id(void)
+{
+	static char id[40];
+
+	if (id[0] == '\0')
+	{
+		int			fd = BasicOpenFile("/proc/sys/kernel/random/boot_id", O_RDONLY);
+		ssize_t		n = fd >= 0 ? read(fd, id, sizeof(id) - 1) : 0;
+
+		if (fd >= 0)
+			close(fd);
+		id[Max(n, 0)] = '\0';
+		id[strcspn(id, "\n")] = '\0';
+	}
+	return id;
+}
+
+/* Makes PostgreSQL close some of the files that it only keeps for later. */
+static void
+make_room_for_files(void)
+{
+	int			fds[4];
+
+	for (Size i = 0; i < lengthof(fds); i++)
+		fds[i] = BasicOpenFile("/dev/null", O_RDONLY);
+	for (Size i = 0; i < lengthof(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static bool
+attach(TviewHandle *handle)
+{
+	TviewStoreIdentity identity = {
+		.system_id = GetSystemIdentifier(),
+		.database = MyDatabaseId,
+		.server = handle->serverid,
+		.timeline = GetWALInsertionTimeLine(),
+		.format = TVIEW_ROW_FORMAT,
+	};
+	TviewStoreStatus status;
+
+	if (!handle->config.sync)
+		strlcpy(identity.boot_id, boot_id(), sizeof(identity.boot_id));
+	status = tview_store_attach(handle->directory, &identity, &handle->store);
+	if (status == TVIEW_STORE_NO_FILES)
+	{
+		make_room_for_files();
+		status = tview_store_attach(handle->directory, &identity, &handle->store);
+	}
+	if (status != TVIEW_STORE_OK)
+	{
+		handle->store = NULL;
+		handle->failure = tview_store_message(status);
+		return false;
+	}
+	if (tview_store_wal(handle->store) > GetXLogInsertRecPtr())
+		tview_store_reset(handle->store, "the store is newer than the database cluster");
+	return true;
+}
+
+/* The handle, attached to the files that stand in its directory now. */
+static TviewHandle *
+attached_handle(Oid serverid)
+{
+	TviewHandle *handle = find_handle(serverid);
+
+	if (!handle->options_valid)
+		load_options(handle);
+	if (handle->store && !tview_store_is_linked(handle->store))
+		detach(handle);
+	handle->failure = NULL;
+	if (handle->store == NULL && !attach(handle))
+		return NULL;
+	return handle;
+}
+
+TviewHandle *
+tview_handle_attach(Oid serverid, const char **failure)
+{
+	TviewHandle *handle = attached_handle(serverid);
+
+	*failure = find_handle(serverid)->failure;
+	return handle;
+}
+
+/* Takes over an epoch that has just been entered. */
+static void
+adopt_epoch(TviewHandle *handle, uint64 epoch)
+{
+	uint64		head = tview_log_head(handle->store);
+
+	if (handle->marks == NULL)
+		handle->marks = tview_markset_create(TopMemoryContext, head);
+	else
+		tview_markset_reset(handle->marks, head);
+	handle->epoch = epoch;
+}
+
+static bool
+enter_epoch(TviewHandle *handle)
+{
+	uint64		epoch = 0;
+	TviewStoreStatus status;
+
+	status = tview_store_enter(handle->store, &handle->config, &epoch);
+	if (status == TVIEW_STORE_RESET)
+	{
+		status = tview_store_revive(handle->store, &handle->config);
+		if (status == TVIEW_STORE_OK)
+			status = tview_store_enter(handle->store, &handle->config, &epoch);
+	}
+	if (status != TVIEW_STORE_OK)
+	{
+		handle->epoch = 0;
+		handle->failure = tview_store_message(status);
+		if (status == TVIEW_STORE_CORRUPT)
+			tview_store_reset(handle->store, "the store's files are damaged");
+		return false;
+	}
+	if (epoch != handle->epoch || handle->marks == NULL)
+		adopt_epoch(handle, epoch);
+	if (tview_store_floor(handle->store) == PG_UINT64_MAX)
+		tview_store_set_floor(handle->store, tview_visibility_next_xid());
+	return true;
+}
+
+TviewHandle *
+tview_handle_open(Oid serverid, const char **failure)
+{
+	TviewHandle *handle = attached_handle(serverid);
+
+	if (handle && enter_epoch(handle))
+		return handle;
+	*failure = find_handle(serverid)->failure;
+	return NULL;
+}
+
+/*
+ * A store that a writer cannot open must not be served from any more: taking
+ * its control file's name away needs no descriptor, and every reader looks
+ * whether the file that it has mapped still has a name.
+ */
+static void
+orphan_store(TviewHandle *handle)
+{
+	char	   *path = psprintf("%s/control", handle->directory);
+
+	if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not invalidate the store of server %u: could not remove file \"%s\": %m",
+						handle->serverid, path)));
+	pfree(path);
+}
+
+TviewHandle *
+tview_handle_open_log(Oid serverid)
+{
+	TviewHandle *handle = attached_handle(serverid);
+	uint64		epoch = 0;
+	TviewStoreStatus status;
+
+	if (handle == NULL)
+	{
+		orphan_store(find_handle(serverid));
+		return NULL;
+	}
+	if (tview_store_epoch(handle->store) == 0)
+		return NULL;
+	status = tview_store_enter_log(handle->store, &epoch);
+	if (status == TVIEW_STORE_OK)
+		return handle;
+	if (status != TVIEW_STORE_RESET)
+		tview_store_reset(handle->store, "a writer could not open the mark log");
+	return NULL;
+}
+
+TviewHandle *
+tview_handle_opened(Oid serverid)
+{
+	TviewHandle *handle = handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+
+	if (handle == NULL || handle->store == NULL || handle->epoch == 0 ||
+		tview_store_epoch(handle->store) != handle->epoch)
+		return NULL;
+	return handle;
+}
+
+bool
+tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
+{
+	TviewMark	buffer[256];
+
+	tview_markset_drop(handle->marks, head);
+	while (tview_markset_end(handle->marks) < tail)
+	{
+		uint64		from = tview_markset_end(handle->marks);
+		Size		n = Min(tail - from, lengthof(buffer));
+
+		if (tview_log_read(handle->store, from, n, buffer) != TVIEW_STORE_OK)
+		{
+			tview_markset_reset(handle->marks, tview_log_head(handle->store));
+			return false;
+		}
+		for (Size i = 0; i < n; i++)
+			tview_markset_add(handle->marks, &buffer[i]);
+	}
+	return true;
+}
+
+void
+tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doing)
+{
+	char		reason[120];
+
+	switch (status)
+	{
+		case TVIEW_STORE_CORRUPT:
+		case TVIEW_STORE_MAP_FULL:
+		case TVIEW_STORE_IO:
+		case TVIEW_STORE_NO_SPACE:
+			snprintf(reason, sizeof(reason), "%s (%s)", tview_store_message(status), doing);
+			tview_store_reset(handle->store, reason);
+			break;
+		default:
+			break;
+	}
+}
+
+void
+tview_handle_forget(Oid serverid)
+{
+	TviewHandle *handle = find_handle(serverid);
+
+	detach(handle);
+	handle->options_valid = false;
+}

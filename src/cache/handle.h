@@ -1,0 +1,69 @@
+/*
+ * handle.h
+ *		The backend's open stores, one per foreign server.
+ *
+ * A handle is made at the first use of a server in a backend and lives as
+ * long as the backend.  A store that cannot be opened never raises: readers
+ * run the view (and EXPLAIN says why), writers find nothing to tell, because a
+ * store that they cannot reach is reset or refused to readers first.
+ */
+#ifndef TVIEW_HANDLE_H
+#define TVIEW_HANDLE_H
+
+#include "postgres.h"
+
+#include "cache/markset.h"
+#include "meta/option.h"
+#include "store/store.h"
+
+typedef struct TviewHandle
+{
+	Oid			serverid;		/* hash key */
+	bool		options_valid;
+	TviewStoreOptions options;
+	TviewStoreConfig config;
+	char	   *directory;
+	TviewStore *store;			/* NULL while not attached */
+	uint64		epoch;			/* the one entered; 0 when none */
+	TviewMarkSet *marks;		/* copy of the mark log of that epoch */
+	const char *failure;		/* why it is not usable, static text; NULL when it is */
+} TviewHandle;
+
+extern void tview_handle_init(void);
+
+/* Directory of a server's store, palloc'd. */
+extern char *tview_handle_directory(Oid serverid, const char *store_path);
+
+/*
+ * For readers: the handle with its current epoch entered, created when there
+ * is none.  NULL when the store cannot be used now; *failure says why.
+ */
+extern TviewHandle *tview_handle_open(Oid serverid, const char **failure);
+
+/*
+ * For publishers: the handle with the ring of the current epoch entered, or
+ * NULL when no reader serves anything that a mark could concern: there is no
+ * epoch, or the store could not be reached and was put out of use.
+ */
+extern TviewHandle *tview_handle_open_log(Oid serverid);
+
+/* For statistics: attached, without an epoch being made.  NULL when it cannot be. */
+extern TviewHandle *tview_handle_attach(Oid serverid, const char **failure);
+
+/* The handle when this backend has the store's present epoch entered, else NULL.  Never throws. */
+extern TviewHandle *tview_handle_opened(Oid serverid);
+
+/*
+ * Brings the copy of the mark log up to the tail.  False when records in
+ * [head, tail) are gone meanwhile or the epoch is over: the caller begins
+ * again or runs the view.
+ */
+extern bool tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail);
+
+/* Resets the store after a status that says its contents cannot be trusted or hold no more. */
+extern void tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doing);
+
+/* Detaches from the server's store (before its directory is removed). */
+extern void tview_handle_forget(Oid serverid);
+
+#endif							/* TVIEW_HANDLE_H */

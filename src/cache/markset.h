@@ -1,0 +1,56 @@
+/*
+ * markset.h
+ *		A growing sequence of marks that can be asked by tag, and by key
+ *		column: the backend's copy of the mark log, and the set of marks that
+ *		the running transaction has not published yet.
+ *
+ * Marks are numbered by position; a chain leads from the latest mark of a tag
+ * (or of a key column) to the one before it.  Positions below the caller's
+ * lower bound are simply not followed, so dropping old marks is cheap.
+ */
+#ifndef TVIEW_MARKSET_H
+#define TVIEW_MARKSET_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+
+#include "store/store.h"
+
+typedef struct TviewMarkEntry
+{
+	TviewMark	mark;
+	uint64		previous_tag;	/* position + 1 of the tag's mark before, 0: none */
+	uint64		previous_key;	/* likewise for marks with TVIEW_MARK_IS_KEY of one key column */
+} TviewMarkEntry;
+
+typedef struct TviewMarkSet TviewMarkSet;
+
+/* An empty set whose first mark gets the position; lives in its own child of context. */
+extern TviewMarkSet *tview_markset_create(MemoryContext context, uint64 position);
+extern void tview_markset_free(TviewMarkSet *set);
+/* Empties the set; the next mark gets the position. */
+extern void tview_markset_reset(TviewMarkSet *set, uint64 position);
+
+/* Position that the next mark gets, and the lowest one still held. */
+extern uint64 tview_markset_end(const TviewMarkSet *set);
+extern uint64 tview_markset_begin(const TviewMarkSet *set);
+
+extern void tview_markset_add(TviewMarkSet *set, const TviewMark *mark);
+/* Forgets marks below the position (some may be kept for a while). */
+extern void tview_markset_drop(TviewMarkSet *set, uint64 position);
+
+extern const TviewMarkEntry *tview_markset_at(const TviewMarkSet *set, uint64 position);
+
+/* Latest mark of the tag at or above the position, then the one before, NULL at the end. */
+extern const TviewMarkEntry *tview_markset_first(const TviewMarkSet *set, uint64 tag, uint64 lower);
+extern const TviewMarkEntry *tview_markset_next(const TviewMarkSet *set, const TviewMarkEntry *entry, uint64 lower);
+
+/* The same by key column: marks whose tag is on the key itself. */
+extern const TviewMarkEntry *tview_markset_first_key(const TviewMarkSet *set, Oid rel, AttrNumber keyatt, uint64 lower);
+extern const TviewMarkEntry *tview_markset_next_key(const TviewMarkSet *set, const TviewMarkEntry *entry, uint64 lower);
+
+/* Position of an entry of the set. */
+extern uint64 tview_markset_position(const TviewMarkSet *set, const TviewMarkEntry *entry);
+
+#endif							/* TVIEW_MARKSET_H */

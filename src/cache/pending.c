@@ -1,0 +1,317 @@
+/*
+ * pending.c
+ *		See pending.h.  Everything lives in one memory context that is deleted
+ *		when the transaction ends.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cache/pending.h"
+#include "meta/tag.h"
+#include "common/hashfn.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+int			tview_pending_max_marks = 10000;
+
+typedef struct KnownKey
+{
+	uint64		tag;
+	int64		pk;
+	uint32		rel;
+	uint16		keyatt;
+	uint16		flags;
+} KnownKey;
+
+typedef struct KnownSlot
+{
+	KnownKey	key;
+	char		status;
+} KnownSlot;
+
+#define SH_PREFIX known
+#define SH_ELEMENT_TYPE KnownSlot
+#define SH_KEY_TYPE KnownKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) ((uint32) tview_tag_mix((k).tag ^ tview_tag_mix((uint64) (k).pk)))
+#define SH_EQUAL(tb, a, b) (memcmp(&(a), &(b), sizeof(KnownKey)) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct RelationSlot
+{
+	uint32		rel;
+	bool		all;			/* collapsed, or marked as a whole */
+	bool		gone;
+	int			count;
+	char		status;
+} RelationSlot;
+
+#define SH_PREFIX relation
+#define SH_ELEMENT_TYPE RelationSlot
+#define SH_KEY_TYPE uint32
+#define SH_KEY rel
+#define SH_HASH_KEY(tb, k) murmurhash32(k)
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* A statement under way: BEFORE STATEMENT has fired, AFTER STATEMENT has not. */
+typedef struct Statement
+{
+	Oid			relid;
+	int			level;
+} Statement;
+
+static MemoryContext pending_context = NULL;
+static List *servers = NIL;		/* of TviewPending */
+static Statement *statements = NULL;
+static int	nstatements = 0;
+static int	statements_allocated = 0;
+
+void
+tview_pending_init(void)
+{
+	DefineCustomIntVariable("tview.max_marks_per_transaction",
+							"Marks that one transaction may publish for one table before they collapse into one for the whole table.",
+							"A collapsed set makes every row that reads the table be computed again.",
+							&tview_pending_max_marks,
+							10000, 1, 10000000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static MemoryContext
+get_context(void)
+{
+	if (pending_context == NULL)
+		pending_context = AllocSetContextCreate(TopMemoryContext, "tview pending marks",
+												ALLOCSET_DEFAULT_SIZES);
+	return pending_context;
+}
+
+TviewPending *
+tview_pending_find(Oid serverid)
+{
+	ListCell   *lc;
+
+	foreach(lc, servers)
+	{
+		TviewPending *pending = lfirst(lc);
+
+		if (pending->serverid == serverid)
+			return pending;
+	}
+	return NULL;
+}
+
+static TviewPending *
+create_pending(Oid serverid)
+{
+	MemoryContext old = MemoryContextSwitchTo(get_context());
+	TviewPending *pending = palloc0(sizeof(TviewPending));
+
+	pending->serverid = serverid;
+	pending->marks = tview_markset_create(pending_context, 0);
+	pending->known = known_create(pending_context, 64, NULL);
+	pending->relations = relation_create(pending_context, 16, NULL);
+	servers = lappend(servers, pending);
+	MemoryContextSwitchTo(old);
+	return pending;
+}
+
+static RelationSlot *
+get_relation(TviewPending *pending, Oid relid)
+{
+	bool		found;
+	RelationSlot *slot = relation_insert(pending->relations, relid, &found);
+
+	if (!found)
+	{
+		slot->all = slot->gone = false;
+		slot->count = 0;
+	}
+	return slot;
+}
+
+static void
+add_all(TviewPending *pending, RelationSlot *relation, uint16 flags)
+{
+	TviewMark	mark = {.tag = tview_tag_relation(relation->rel), .rel = relation->rel, .flags = flags | TVIEW_MARK_ALL};
+
+	relation->all = true;
+	if (flags & TVIEW_MARK_GONE)
+		relation->gone = true;
+	tview_markset_add(pending->marks, &mark);
+}
+
+bool
+tview_pending_add(Oid serverid, const TviewMark *mark)
+{
+	TviewPending *pending = tview_pending_find(serverid);
+	RelationSlot *relation;
+	KnownKey	key;
+	bool		found;
+
+	if (pending == NULL)
+		pending = create_pending(serverid);
+	relation = get_relation(pending, mark->rel);
+	if (mark->flags & TVIEW_MARK_ALL)
+	{
+		if (relation->all && (relation->gone || !(mark->flags & TVIEW_MARK_GONE)))
+			return false;
+		add_all(pending, relation, mark->flags);
+		return true;
+	}
+	if (relation->all && !(mark->flags & TVIEW_MARK_TOUCH))
+		return false;
+	memset(&key, 0, sizeof(key));
+	key.tag = mark->tag;
+	key.pk = mark->pk;
+	key.rel = mark->rel;
+	key.keyatt = mark->keyatt;
+	key.flags = mark->flags;
+	known_insert(pending->known, key, &found);
+	if (found)
+		return false;
+	if (relation->count >= tview_pending_max_marks && !(mark->flags & TVIEW_MARK_TOUCH))
+	{
+		add_all(pending, relation, 0);
+		return true;
+	}
+	relation->count++;
+	tview_markset_add(pending->marks, mark);
+	return true;
+}
+
+bool
+tview_pending_is_all(const TviewPending *pending, Oid relid)
+{
+	RelationSlot *slot = relation_lookup(pending->relations, relid);
+
+	return slot && slot->all;
+}
+
+bool
+tview_pending_is_gone(const TviewPending *pending, Oid relid)
+{
+	RelationSlot *slot = relation_lookup(pending->relations, relid);
+
+	return slot && slot->gone;
+}
+
+Size
+tview_pending_collect(TviewPending *pending, uint64 xid, TviewMark **marks)
+{
+	Size		n = 0;
+	uint64		end = tview_markset_end(pending->marks);
+
+	*marks = palloc_extended(Max(end, 1) * sizeof(TviewMark), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < end; i++)
+	{
+		const TviewMark *mark = &tview_markset_at(pending->marks, i)->mark;
+
+		if (!(mark->flags & (TVIEW_MARK_ALL | TVIEW_MARK_TOUCH)) &&
+			tview_pending_is_all(pending, mark->rel))
+			continue;
+		(*marks)[n] = *mark;
+		(*marks)[n].xid = xid;
+		n++;
+	}
+	return n;
+}
+
+void
+tview_pending_each(void (*visitor) (TviewPending *pending))
+{
+	ListCell   *lc;
+
+	foreach(lc, servers)
+		visitor(lfirst(lc));
+}
+
+bool
+tview_pending_is_empty(void)
+{
+	return servers == NIL;
+}
+
+void
+tview_pending_clear(void)
+{
+	if (pending_context)
+		MemoryContextDelete(pending_context);
+	pending_context = NULL;
+	servers = NIL;
+	nstatements = 0;
+}
+
+void
+tview_pending_begin_statement(Oid relid)
+{
+	if (nstatements == statements_allocated)
+	{
+		int			wanted = Max(statements_allocated * 2, 16);
+
+		if (statements == NULL)
+			statements = MemoryContextAlloc(TopMemoryContext, wanted * sizeof(Statement));
+		else
+			statements = repalloc(statements, wanted * sizeof(Statement));
+		statements_allocated = wanted;
+	}
+	statements[nstatements].relid = relid;
+	statements[nstatements].level = GetCurrentTransactionNestLevel();
+	nstatements++;
+}
+
+void
+tview_pending_end_statement(Oid relid)
+{
+	for (int i = nstatements - 1; i >= 0; i--)
+	{
+		if (statements[i].relid == relid)
+		{
+			memmove(&statements[i], &statements[i + 1], (nstatements - i - 1) * sizeof(Statement));
+			nstatements--;
+			return;
+		}
+	}
+}
+
+void
+tview_pending_end_level(int level, bool commit)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < nstatements; i++)
+	{
+		Statement	statement = statements[i];
+
+		if (statement.level >= level)
+		{
+			if (!commit)
+				continue;
+			statement.level = level - 1;
+		}
+		statements[kept++] = statement;
+	}
+	nstatements = kept;
+}
+
+bool
+tview_pending_is_changing(Oid relid)
+{
+	for (int i = 0; i < nstatements; i++)
+		if (statements[i].relid == relid)
+			return true;
+	return false;
+}
+
+bool
+tview_pending_any_statement(void)
+{
+	return nstatements > 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * pending.h
+ *		What the running transaction has changed and has not published yet:
+ *		per server a set of marks; and the relations that a statement of this
+ *		backend is changing right now.
+ *
+ * The set only grows until the transaction ends: marks of rolled-back
+ * savepoints stay (too many marks are harmless).  Where one relation gathers
+ * more than tview.max_marks_per_transaction, its marks collapse to all(rel).
+ */
+#ifndef TVIEW_PENDING_H
+#define TVIEW_PENDING_H
+
+#include "postgres.h"
+
+#include "cache/markset.h"
+#include "store/store.h"
+
+typedef struct TviewPending
+{
+	Oid			serverid;
+	TviewMarkSet *marks;		/* xid is not set yet */
+	void	   *known;			/* marks that are in the set already */
+	void	   *relations;		/* counts per relation */
+	bool		published;		/* PRE_COMMIT or PRE_PREPARE has been */
+} TviewPending;
+
+extern int	tview_pending_max_marks;	/* GUC */
+
+extern void tview_pending_init(void);
+
+/* The set of a server, NULL while it has none. */
+extern TviewPending *tview_pending_find(Oid serverid);
+
+/* Adds a mark (xid is ignored); creates the set.  True when it is new. */
+extern bool tview_pending_add(Oid serverid, const TviewMark *mark);
+
+/* True when the set holds a mark all(relid), or gone. */
+extern bool tview_pending_is_all(const TviewPending *pending, Oid relid);
+extern bool tview_pending_is_gone(const TviewPending *pending, Oid relid);
+
+/*
+ * Copies the marks to publish (without those that a collapse made needless),
+ * with the xid, in the current memory context; returns how many.
+ */
+extern Size tview_pending_collect(TviewPending *pending, uint64 xid, TviewMark **marks);
+
+/* Visits every server's set. */
+extern void tview_pending_each(void (*visitor) (TviewPending *pending));
+extern bool tview_pending_is_empty(void);
+
+/* Forgets everything: the transaction has ended. */
+extern void tview_pending_clear(void);
+
+/* ---- statements under way ---- */
+
+/* A statement on relid begins or ends, at the current nesting level of transactions. */
+extern void tview_pending_begin_statement(Oid relid);
+extern void tview_pending_end_statement(Oid relid);
+/* The subtransaction at this level ended: its flags go, or move up. */
+extern void tview_pending_end_level(int level, bool commit);
+/* True while relid is being changed by a statement of this backend. */
+extern bool tview_pending_is_changing(Oid relid);
+extern bool tview_pending_any_statement(void);
+
+#endif							/* TVIEW_PENDING_H */

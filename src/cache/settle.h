@@ -1,0 +1,29 @@
+/*
+ * settle.h
+ *		Taking old marks out of the log, after the rows that miss them were
+ *		emptied ("hollow"): they are computed again when somebody reads them.
+ */
+#ifndef TVIEW_SETTLE_H
+#define TVIEW_SETTLE_H
+
+#include "postgres.h"
+
+#include "cache/handle.h"
+
+typedef struct TviewSettleBudget
+{
+	int			marks;			/* at most so many marks */
+	int			rows;			/* at most so many rows emptied */
+	bool		pressure;		/* the log fills up: raise the floor, carry marks that cannot go along */
+} TviewSettleBudget;
+
+/*
+ * Settles within the budget; gives way to another process that settles or
+ * writes.  Never throws for the store's state.  True when the head moved.
+ */
+extern bool tview_settle_run(TviewHandle *handle, const TviewSettleBudget *budget);
+
+/* A small share, when enough marks wait and not too often: for readers. */
+extern void tview_settle_some(TviewHandle *handle);
+
+#endif							/* TVIEW_SETTLE_H */

@@ -1,0 +1,160 @@
+/*
+ * state.c
+ *		See state.h.
+ */
+#include "postgres.h"
+
+#include "cache/state.h"
+
+static uint64
+record_key(Oid relid)
+{
+	return relid;
+}
+
+TviewStoreStatus
+tview_state_get(TviewTxn *txn, Oid relid, TviewState *state)
+{
+	uint64		key = record_key(relid);
+	TviewValue	value;
+	TviewStoreStatus status = tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
+
+	if (status != TVIEW_STORE_OK)
+		return status;
+	if (value.size < offsetof(TviewState, sources))
+		return TVIEW_STORE_CORRUPT;
+	memcpy(state, value.data, offsetof(TviewState, sources));
+	return TVIEW_STORE_OK;
+}
+
+static bool
+has_relation_tag(const TviewDesc *desc, Oid relid)
+{
+	for (int i = 0; i < desc->nrelation_tags; i++)
+		if (desc->relation_tags[i] == relid)
+			return true;
+	return false;
+}
+
+TviewStoreStatus
+tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor, uint32 flags)
+{
+	uint64		key = record_key(desc->relid);
+	Size		size = offsetof(TviewState, sources) + desc->nsources * sizeof(TviewStateSource);
+	void	   *room;
+	TviewState *state;
+	TviewStoreStatus status;
+
+	status = tview_put_reserve(txn, TVIEW_DB_META, 0, &key, sizeof(key), size, &room);
+	if (status != TVIEW_STORE_OK)
+		return status;
+	state = room;
+	memset(state, 0, size);
+	state->generation = desc->generation;
+	state->floor = floor;
+	state->relid = desc->relid;
+	state->flags = flags;
+	state->rootid = desc->rootid;
+	state->key_root = desc->key_root;
+	state->nsources = desc->nsources;
+	for (int i = 0; i < desc->nsources; i++)
+	{
+		state->sources[i].relid = desc->sources[i];
+		state->sources[i].by_relation = has_relation_tag(desc, desc->sources[i]);
+	}
+	return TVIEW_STORE_OK;
+}
+
+/* Changes the record's flags and counts an emptying. */
+static TviewStoreStatus
+change_record(TviewTxn *txn, Oid relid, uint32 set, uint32 clear, bool cleared)
+{
+	uint64		key = record_key(relid);
+	TviewValue	value;
+	char		copy[offsetof(TviewState, sources) + 1024 * sizeof(TviewStateSource)];
+	TviewState *state = (TviewState *) copy;
+	uint32		flags;
+	TviewStoreStatus status = tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
+
+	if (status != TVIEW_STORE_OK)
+		return status;
+	if (value.size < offsetof(TviewState, sources) || value.size > sizeof(copy))
+		return TVIEW_STORE_CORRUPT;
+	memcpy(copy, value.data, value.size);
+	flags = (state->flags & ~clear) | set;
+	if (flags == state->flags && !cleared)
+		return TVIEW_STORE_OK;
+	state->flags = flags;
+	state->clears += cleared;
+	return tview_put(txn, TVIEW_DB_META, 0, &key, sizeof(key), copy, value.size);
+}
+
+TviewStoreStatus
+tview_state_set_flags(TviewTxn *txn, Oid relid, uint32 set, uint32 clear)
+{
+	return change_record(txn, relid, set, clear, false);
+}
+
+TviewStoreStatus
+tview_state_drop(TviewTxn *txn, Oid relid)
+{
+	uint64		key = record_key(relid);
+	TviewStoreStatus status = tview_del(txn, TVIEW_DB_META, 0, &key, sizeof(key));
+
+	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
+		status = tview_clear(txn, TVIEW_DB_ROWS, relid, true);
+	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
+		status = tview_clear(txn, TVIEW_DB_INDEX, relid, true);
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}
+
+TviewStoreStatus
+tview_state_clear(TviewTxn *txn, Oid relid)
+{
+	TviewStoreStatus status = change_record(txn, relid, 0, TVIEW_STATE_COMPLETE, true);
+
+	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
+		status = tview_clear(txn, TVIEW_DB_ROWS, relid, false);
+	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
+		status = tview_clear(txn, TVIEW_DB_INDEX, relid, false);
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}
+
+bool
+tview_state_generation_equals(TviewGeneration a, TviewGeneration b)
+{
+	return a.xid == b.xid && a.nonce == b.nonce;
+}
+
+bool
+tview_state_generation_is_later(TviewGeneration a, TviewGeneration b)
+{
+	return a.xid > b.xid;
+}
+
+TviewStoreStatus
+tview_state_visit(TviewTxn *txn, TviewStateVisitor visitor, void *arg)
+{
+	TviewCursor *cursor;
+	TviewValue	key;
+	TviewValue	value;
+	TviewStoreStatus status = tview_cursor_open(txn, TVIEW_DB_META, 0, &cursor);
+
+	if (status != TVIEW_STORE_OK)
+		return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+	status = tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value);
+	while (status == TVIEW_STORE_OK)
+	{
+		const TviewState *state = value.data;
+
+		if (value.size < offsetof(TviewState, sources) ||
+			value.size < offsetof(TviewState, sources) + state->nsources * sizeof(TviewStateSource))
+			status = TVIEW_STORE_CORRUPT;
+		else
+			status = visitor(state, arg);
+		if (status == TVIEW_STORE_OK)
+			status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+	}
+	tview_cursor_close(cursor);
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}

@@ -1,0 +1,550 @@
+/*
+ * writer.c
+ *		See writer.h.
+ *
+ * Everything that may allocate or throw happens before the write transaction
+ * begins: the mark log is read, covers are computed, tuples are freed of
+ * TOAST pointers.  The marks may be read at any time after the snapshot was
+ * taken: an xid that the snapshot sees had published before.  What may change
+ * until the transaction is ours - epoch, floor, definition - is checked
+ * inside.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/heaptoast.h"
+#include "access/xlog.h"
+#include "cache/handle.h"
+#include "cache/pending.h"
+#include "cache/reader.h"
+#include "cache/row.h"
+#include "cache/state.h"
+#include "meta/tag.h"
+#include "cache/visibility.h"
+#include "cache/writer.h"
+#include "miscadmin.h"
+
+/* A row ready to be put. */
+typedef struct Prepared
+{
+	int64		key;
+	enum
+	{
+		PREPARED_PUT,
+		PREPARED_HOLLOW,
+		PREPARED_DELETE,
+		PREPARED_SKIP
+	}			action;
+	TviewRow	row;
+} Prepared;
+
+/* The xids that rows must cover for a set of tags. */
+typedef struct Covers
+{
+	uint64	   *xids;
+	uint32		n;
+	uint32		allocated;
+} Covers;
+
+typedef struct Writer
+{
+	TviewDesc  *desc;
+	TviewHandle *handle;
+	TviewSnapshot snapshot;
+	TviewPending *pending;
+	uint64		head;
+	int			flags;
+	uint32		clears;
+	Covers		wild;			/* of marks on whole relations: every row's */
+} Writer;
+
+static bool
+add_cover(Covers *covers, uint64 xid)
+{
+	for (uint32 i = 0; i < covers->n; i++)
+		if (covers->xids[i] == xid)
+			return false;
+	if (covers->n == covers->allocated)
+	{
+		covers->allocated = Max(covers->allocated * 2, 8);
+		if (covers->xids == NULL)
+			covers->xids = palloc(covers->allocated * sizeof(uint64));
+		else
+			covers->xids = repalloc(covers->xids, covers->allocated * sizeof(uint64));
+	}
+	covers->xids[covers->n++] = xid;
+	return true;
+}
+
+/*
+ * Adds the xids that the snapshot sees among one tag's marks; of a relation
+ * tag only those marks that have one of the flags.  False when one of these
+ * commits is not on disk yet: its xid might be given out again.
+ */
+static bool
+cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
+{
+	const TviewMarkSet *marks = writer->handle->marks;
+	const TviewMarkEntry *entry;
+
+	for (entry = tview_markset_first(marks, tag, writer->head); entry;
+		 entry = tview_markset_next(marks, entry, writer->head))
+	{
+		uint64		xid = entry->mark.xid;
+
+		if (flags != 0 && !(entry->mark.flags & flags))
+			continue;
+		if (!tview_visibility_sees(&writer->snapshot, xid))
+			continue;
+		if (!tview_visibility_flushed(xid))
+			return false;
+		add_cover(covers, xid);
+	}
+	return true;
+}
+
+static bool
+has_relation_tag(const TviewDesc *desc, Oid relid)
+{
+	for (int i = 0; i < desc->nrelation_tags; i++)
+		if (desc->relation_tags[i] == relid)
+			return true;
+	return false;
+}
+
+/*
+ * Covers the marks on whole relations.  False when nothing may be stored: own
+ * changes of a whole relation, a command that is not MVCC-safe, or a commit
+ * that is not flushed.
+ */
+static bool
+cover_relations(Writer *writer)
+{
+	TviewDesc  *desc = writer->desc;
+
+	for (int i = 0; i < desc->nsources; i++)
+	{
+		Oid			relid = desc->sources[i];
+		uint64		tag = tview_tag_relation(relid);
+		uint16		flags = TVIEW_MARK_ALL;
+		const TviewMarkSet *marks = writer->handle->marks;
+		const TviewMarkEntry *entry;
+
+		if (has_relation_tag(desc, relid))
+			flags |= TVIEW_MARK_TOUCH;
+		if (writer->pending &&
+			(tview_pending_is_all(writer->pending, relid) ||
+			 ((flags & TVIEW_MARK_TOUCH) && tview_markset_first(writer->pending->marks, tag, 0))))
+			return false;
+		for (entry = tview_markset_first(marks, tag, writer->head); entry;
+			 entry = tview_markset_next(marks, entry, writer->head))
+			if ((entry->mark.flags & TVIEW_MARK_GONE) && !tview_visibility_aborted(entry->mark.xid))
+				return false;
+		if (!cover_tag(writer, &writer->wild, tag, flags))
+			return false;
+	}
+	return true;
+}
+
+/* True when a statement of this backend is changing a base: rows may be half-changed and unmarked. */
+static bool
+statement_is_changing(const TviewDesc *desc)
+{
+	for (int i = 0; tview_pending_any_statement() && i < desc->nbases; i++)
+		if (tview_pending_is_changing(desc->bases[i]))
+			return true;
+	return false;
+}
+
+bool
+tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
+{
+	TviewSnapshot wide;
+	TviewHandle *handle;
+	const char *failure;
+
+	if (tview_reader_check(desc, snapshot).code != TVIEW_BYPASS_NONE || statement_is_changing(desc))
+		return false;
+	handle = tview_handle_open(desc->serverid, &failure);
+	if (handle == NULL)
+		return false;
+	tview_visibility_init(&wide, snapshot);
+	return wide.xmin >= tview_store_floor(handle->store);
+}
+
+/* Opens the store and computes what concerns every row. */
+static TviewWritten
+begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot, int flags)
+{
+	const char *failure;
+	TviewReason reason = tview_reader_check(desc, snapshot);
+
+	memset(writer, 0, sizeof(Writer));
+	writer->desc = desc;
+	writer->flags = flags;
+	if (reason.code == TVIEW_BYPASS_OWN_DDL && (flags & TVIEW_WRITER_CREATING))
+		reason.code = TVIEW_BYPASS_NONE;
+	if (reason.code != TVIEW_BYPASS_NONE || statement_is_changing(desc))
+		return TVIEW_WRITTEN_NOT_ALLOWED;
+	writer->handle = tview_handle_open(desc->serverid, &failure);
+	if (writer->handle == NULL)
+		return TVIEW_WRITTEN_FAILED;
+	tview_visibility_init(&writer->snapshot, snapshot);
+	writer->pending = tview_pending_find(desc->serverid);
+	writer->head = tview_log_head(writer->handle->store);
+	if (!(flags & TVIEW_WRITER_CREATING) &&
+		writer->snapshot.xmin < tview_store_floor(writer->handle->store))
+		return TVIEW_WRITTEN_NOT_ALLOWED;
+	if (!tview_handle_read_log(writer->handle, writer->head, tview_log_tail(writer->handle->store)))
+		return TVIEW_WRITTEN_BUSY;
+	if (!cover_relations(writer))
+		return TVIEW_WRITTEN_NOT_ALLOWED;
+	return TVIEW_WRITTEN;
+}
+
+/* A copy of the tuple without TOAST pointers (compressed values stay so). */
+static MinimalTuple
+flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
+{
+	TupleDesc	tupdesc = desc->tupdesc;
+	HeapTupleData heap;
+	Datum	   *values;
+	bool	   *nulls;
+
+	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	if (!HeapTupleHasExternal(&heap))
+		return tuple;
+	values = palloc(tupdesc->natts * sizeof(Datum));
+	nulls = palloc(tupdesc->natts * sizeof(bool));
+	heap_deform_tuple(&heap, tupdesc, values, nulls);
+	for (int i = 0; i < tupdesc->natts; i++)
+		if (!nulls[i] && TupleDescAttr(tupdesc, i)->attlen == -1 &&
+			VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
+			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(values[i])));
+	return heap_form_minimal_tuple(tupdesc, values, nulls);
+}
+
+/* True when the own transaction has changed something that the row reads. */
+static bool
+is_own_change(const Writer *writer, const TviewFillItem *item)
+{
+	if (writer->pending == NULL)
+		return false;
+	for (int i = 0; i < item->ntags; i++)
+		if (tview_markset_first(writer->pending->marks, item->tags[i], 0))
+			return true;
+	return !item->root_exists &&
+		tview_markset_first(writer->pending->marks,
+							tview_reader_key_tag(writer->desc, item->key), 0) != NULL;
+}
+
+/* Decides what to do with an item. */
+static void
+prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
+{
+	Covers		covers = {0};
+
+	memset(prepared, 0, sizeof(Prepared));
+	prepared->key = item->key;
+	prepared->action = PREPARED_SKIP;
+	if (is_own_change(writer, item))
+		return;
+	if (!item->root_exists)
+	{
+		prepared->action = PREPARED_DELETE;
+		return;
+	}
+	if (!item->storable)
+	{
+		prepared->action = PREPARED_HOLLOW;
+		return;
+	}
+	for (int i = 0; i < item->ntags; i++)
+		if (!cover_tag(writer, &covers, item->tags[i], 0))
+			return;
+	for (uint32 i = 0; i < writer->wild.n; i++)
+		add_cover(&covers, writer->wild.xids[i]);
+	prepared->row.ntags = item->ntags;
+	prepared->row.tags = item->tags;
+	prepared->row.ncovers = covers.n;
+	prepared->row.covers = covers.xids;
+	prepared->row.nlookups = item->nlookups;
+	prepared->row.lookups = item->lookups;
+	if (item->tuple)
+	{
+		MinimalTuple flat = flatten_tuple(writer->desc, item->tuple);
+
+		prepared->row.tuple = flat;
+		prepared->row.size = flat->t_len;
+	}
+	else
+		prepared->row.flags = TVIEW_ROW_ABSENT;
+	prepared->action = PREPARED_PUT;
+}
+
+/* Inside the write transaction: may this snapshot still store under this definition? */
+static TviewStoreStatus
+check_state(Writer *writer, TviewTxn *txn, TviewState *state, bool *allowed)
+{
+	TviewStore *store = writer->handle->store;
+	TviewStoreStatus status = tview_state_get(txn, writer->desc->relid, state);
+
+	*allowed = false;
+	if (status == TVIEW_STORE_NOTFOUND)
+		return TVIEW_STORE_OK;
+	if (status != TVIEW_STORE_OK)
+		return status;
+	if (tview_store_epoch(store) != writer->handle->epoch)
+		return TVIEW_STORE_RESET;
+	*allowed = tview_state_generation_equals(state->generation, writer->desc->generation) &&
+		((writer->flags & TVIEW_WRITER_CREATING) ||
+		 (writer->snapshot.xmin >= tview_store_floor(store) &&
+		  writer->snapshot.xmin >= state->floor));
+	return TVIEW_STORE_OK;
+}
+
+static TviewStoreStatus
+apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool append)
+{
+	TviewRow	old;
+	TviewStoreStatus status;
+
+	switch (prepared->action)
+	{
+		case PREPARED_PUT:
+			return tview_row_put(txn, relid, prepared->key, &prepared->row, append);
+		case PREPARED_HOLLOW:
+			return tview_row_hollow(txn, relid, prepared->key, 0);
+		case PREPARED_DELETE:
+			/* only what nobody can serve any more: others are found by their marks */
+			status = tview_row_get(txn, relid, prepared->key, &old);
+			if (status == TVIEW_STORE_OK && (old.flags & TVIEW_ROW_HOLLOW))
+				status = tview_row_delete(txn, relid, prepared->key);
+			return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+		default:
+			return TVIEW_STORE_OK;
+	}
+}
+
+/* The write transaction: no palloc, no ereport. */
+static TviewStoreStatus
+write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
+{
+	TviewTxn   *txn;
+	TviewState	state;
+	TviewStoreStatus status;
+	uint32		set = TVIEW_STATE_FLUSHED;
+
+	status = tview_write_begin(writer->handle->store, (writer->flags & TVIEW_WRITER_WAIT) != 0, &txn);
+	if (status != TVIEW_STORE_OK)
+		return status;
+	status = check_state(writer, txn, &state, allowed);
+	if (status != TVIEW_STORE_OK || !*allowed)
+	{
+		tview_write_abort(txn);
+		return status;
+	}
+	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
+		status = apply(txn, writer->desc->relid, &prepared[i],
+					   (writer->flags & TVIEW_WRITER_APPEND) != 0);
+	if ((writer->flags & TVIEW_WRITER_COMPLETE) && state.clears == writer->clears)
+		set |= TVIEW_STATE_COMPLETE;
+	if (status == TVIEW_STORE_OK)
+		status = tview_state_set_flags(txn, writer->desc->relid, set, 0);
+	if (status != TVIEW_STORE_OK)
+	{
+		tview_write_abort(txn);
+		return status;
+	}
+	return tview_write_commit(txn);
+}
+
+/*
+ * Makes sure that commits below the floors are on disk: their marks are lost,
+ * so that no row would cover them.  Once per epoch and per definition.
+ */
+static void
+flush_floor(Writer *writer)
+{
+	TviewStore *store = writer->handle->store;
+	TviewState	state = {0};
+	TviewTxn   *txn;
+	bool		flushed = false;
+
+	if (tview_store_floor_is_flushed(store) && tview_read_begin(store, &txn) == TVIEW_STORE_OK)
+	{
+		flushed = tview_state_get(txn, writer->desc->relid, &state) == TVIEW_STORE_OK &&
+			(state.flags & TVIEW_STATE_FLUSHED);
+		tview_read_end(txn);
+	}
+	if (flushed)
+		return;
+	tview_visibility_flush();
+	if (writer->snapshot.xmin >= tview_store_floor(store))
+		tview_store_set_floor_flushed(store);
+}
+
+/* Counts what was stored. */
+static void
+count_stored(Writer *writer, const Prepared *prepared, int n)
+{
+	TviewCounters *counters = tview_store_counters(writer->handle->store, writer->desc->relid);
+	uint64		stored = 0;
+
+	for (int i = 0; i < n; i++)
+		stored += prepared[i].action == PREPARED_PUT;
+	if (counters)
+		__atomic_fetch_add(&counters->stored, stored, __ATOMIC_RELAXED);
+}
+
+TviewWritten
+tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
+{
+	Writer		writer;
+	Prepared   *prepared;
+	TviewWritten result = begin_writer(&writer, desc, snapshot, batch->flags);
+	TviewStoreStatus status;
+	bool		allowed = false;
+
+	batch->skipped = 0;
+	if (result != TVIEW_WRITTEN)
+		return result;
+	writer.clears = batch->clears;
+	prepared = palloc(Max(batch->n, 1) * sizeof(Prepared));
+	for (int i = 0; i < batch->n; i++)
+	{
+		prepare_item(&writer, &batch->items[i], &prepared[i]);
+		batch->skipped += prepared[i].action == PREPARED_SKIP;
+	}
+	if (batch->skipped > 0)
+		writer.flags &= ~TVIEW_WRITER_COMPLETE;
+	flush_floor(&writer);
+	HOLD_INTERRUPTS();
+	status = write_rows(&writer, prepared, batch->n, &allowed);
+	RESUME_INTERRUPTS();
+	if (status == TVIEW_STORE_BUSY)
+		return TVIEW_WRITTEN_BUSY;
+	if (status != TVIEW_STORE_OK)
+	{
+		tview_handle_note(writer.handle, status, "storing rows");
+		return TVIEW_WRITTEN_FAILED;
+	}
+	if (!allowed)
+		return TVIEW_WRITTEN_NOT_ALLOWED;
+	tview_store_note_wal(writer.handle->store, GetFlushRecPtr(NULL));
+	count_stored(&writer, prepared, batch->n);
+	return TVIEW_WRITTEN;
+}
+
+/* Replaces or creates the record where it is not the descriptor's. */
+static TviewStoreStatus
+prepare_state(TviewTxn *txn, TviewDesc *desc, uint64 horizon, bool *usable, uint32 *clears)
+{
+	TviewState	state = {0};
+	TviewStoreStatus status = tview_state_get(txn, desc->relid, &state);
+
+	*usable = true;
+	*clears = state.clears;
+	if (status == TVIEW_STORE_OK)
+	{
+		if (tview_state_generation_equals(state.generation, desc->generation))
+			return TVIEW_STORE_OK;
+
+		/*
+		 * A later definition is another transaction's, not committed yet or
+		 * not known here yet.  Where that transaction has ended for everybody
+		 * it was rolled back, or lost in a crash.
+		 */
+		if (tview_state_generation_is_later(state.generation, desc->generation) &&
+			state.generation.xid >= horizon)
+		{
+			*usable = false;
+			return TVIEW_STORE_OK;
+		}
+		status = tview_state_drop(txn, desc->relid);
+		*clears = 0;
+	}
+	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
+		return status;
+	return tview_state_create(txn, desc, tview_visibility_next_xid(), 0);
+}
+
+bool
+tview_writer_prepare(TviewDesc *desc, uint32 *clears)
+{
+	const char *failure;
+	uint32		ignored;
+	TviewHandle *handle = tview_handle_open(desc->serverid, &failure);
+	TviewTxn   *txn;
+	TviewStoreStatus status;
+	bool		usable = false;
+	uint64		horizon;
+
+	if (handle == NULL)
+		return false;
+	horizon = tview_visibility_horizon();
+
+	/* a later crash must not bring back an older definition than the store knows */
+	tview_visibility_flush();
+	HOLD_INTERRUPTS();
+	status = tview_write_begin(handle->store, true, &txn);
+	if (status == TVIEW_STORE_OK)
+	{
+		status = prepare_state(txn, desc, horizon, &usable, clears ? clears : &ignored);
+		if (status == TVIEW_STORE_OK && usable)
+			status = tview_write_commit(txn);
+		else
+			tview_write_abort(txn);
+	}
+	RESUME_INTERRUPTS();
+	if (status != TVIEW_STORE_OK)
+	{
+		tview_handle_note(handle, status, "preparing a TVIEW");
+		return false;
+	}
+	return usable;
+}
+
+/* Empties or drops in a transaction of its own. */
+static TviewStoreStatus
+clear_rows(TviewHandle *handle, Oid relid, bool drop)
+{
+	TviewTxn   *txn;
+	TviewStoreStatus status;
+
+	HOLD_INTERRUPTS();
+	status = tview_write_begin(handle->store, true, &txn);
+	if (status == TVIEW_STORE_OK)
+	{
+		status = drop ? tview_state_drop(txn, relid) : tview_state_clear(txn, relid);
+		if (status == TVIEW_STORE_OK)
+			status = tview_write_commit(txn);
+		else
+			tview_write_abort(txn);
+	}
+	RESUME_INTERRUPTS();
+	if (status != TVIEW_STORE_OK)
+		tview_handle_note(handle, status, "emptying a TVIEW");
+	return status;
+}
+
+bool
+tview_writer_clear(Oid serverid, Oid relid, bool drop)
+{
+	const char *failure;
+	TviewHandle *handle = tview_handle_open(serverid, &failure);
+
+	return handle && clear_rows(handle, relid, drop) == TVIEW_STORE_OK;
+}
+
+void
+tview_writer_drop_if_open(Oid serverid, Oid relid)
+{
+	TviewHandle *handle = tview_handle_opened(serverid);
+
+	if (handle == NULL)
+		return;
+	tview_store_free_counters(handle->store, relid);
+	(void) clear_rows(handle, relid, true);
+}

@@ -1,0 +1,140 @@
+/*
+ * query.c
+ *		See query.h.
+ *
+ * Queries run as the view's owner in a security-restricted context, as a
+ * plain view's subqueries would be checked.  Where a base table has row-level
+ * security they run as the invoking user instead: the policies may depend on
+ * who asks.
+ */
+#include "postgres.h"
+
+#include "compute/compute.h"
+#include "compute/query.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+typedef struct QueryKey
+{
+	Oid			relid;
+	uint32		hash;			/* of the text */
+} QueryKey;
+
+typedef struct KeptQuery
+{
+	QueryKey	key;
+	uint64		serial;			/* of the descriptor that it was made for */
+	char	   *sql;
+	SPIPlanPtr	plan;
+} KeptQuery;
+
+static HTAB *queries = NULL;
+
+static KeptQuery *
+find_query(Oid relid, const char *sql)
+{
+	QueryKey	key = {relid, string_hash(sql, strlen(sql) + 1)};
+	bool		found;
+	KeptQuery	   *query;
+
+	if (queries == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(QueryKey), .entrysize = sizeof(KeptQuery)};
+
+		queries = hash_create("tview queries", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	query = hash_search(queries, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		query->sql = NULL;
+		query->plan = NULL;
+	}
+	return query;
+}
+
+SPIPlanPtr
+tview_query_prepare(TviewDesc *desc, const char *sql, int nargs, const Oid *types)
+{
+	KeptQuery	   *query = find_query(desc->relid, sql);
+	SPIPlanPtr	plan;
+
+	if (query->plan && query->serial == desc->serial && strcmp(query->sql, sql) == 0)
+		return query->plan;
+	if (query->plan)
+		SPI_freeplan(query->plan);
+	query->plan = NULL;
+	if (query->sql)
+		pfree(query->sql);
+	query->sql = NULL;
+	plan = SPI_prepare(sql, nargs, unconstify(Oid *, types));
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	query->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	query->plan = plan;
+	query->serial = desc->serial;
+	return plan;
+}
+
+const char *
+tview_compute_foreign_setting(TviewDesc *desc)
+{
+	if (desc->settings_mode == TVIEW_SETTINGS_PINNED)
+		return NULL;
+	for (int i = 0; i < TVIEW_SETTING_COUNT; i++)
+	{
+		const char *value;
+
+		if (desc->settings[i] == NULL)
+			continue;
+		value = GetConfigOption(tview_lineage_setting_names[i], false, false);
+		if (strcmp(value, desc->settings[i]) != 0)
+			return tview_lineage_setting_names[i];
+	}
+	return NULL;
+}
+
+/* Sets the recorded settings where the session's differ; returns the GUC nesting level or 0. */
+static int
+pin_settings(TviewDesc *desc)
+{
+	int			level = 0;
+
+	if (desc->settings_mode != TVIEW_SETTINGS_PINNED)
+		return 0;
+	for (int i = 0; i < TVIEW_SETTING_COUNT; i++)
+	{
+		const char *name = tview_lineage_setting_names[i];
+
+		if (desc->settings[i] == NULL ||
+			strcmp(GetConfigOption(name, false, false), desc->settings[i]) == 0)
+			continue;
+		if (level == 0)
+			level = NewGUCNestLevel();
+		(void) set_config_option(name, desc->settings[i], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	}
+	return level;
+}
+
+void
+tview_query_enter(TviewDesc *desc, TviewIdentity *saved)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	if (!desc->rls)
+		SetUserIdAndSecContext(desc->viewowner,
+							   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
+	saved->guc_level = pin_settings(desc);
+}
+
+void
+tview_query_leave(const TviewIdentity *saved)
+{
+	if (saved->guc_level > 0)
+		AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}

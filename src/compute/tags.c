@@ -1,0 +1,113 @@
+/*
+ * tags.c
+ *		See tags.h.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type_d.h"
+#include "compute/tags.h"
+#include "lib/stringinfo.h"
+#include "meta/tag.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+char *
+tview_tags_query(TviewDesc *desc)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT q.*");
+	for (int i = 0; i < desc->nlookups; i++)
+		appendStringInfo(&sql, ", r.%s",
+						 quote_identifier(get_attname(desc->rootid, desc->lookups[i].tagger.attno, false)));
+	appendStringInfo(&sql, " FROM (%s) q", desc->tag_query);
+	if (desc->nlookups > 0)
+		appendStringInfo(&sql, " JOIN %s r ON r.%s OPERATOR(pg_catalog.=) q.key",
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(desc->rootid)),
+													get_rel_name(desc->rootid)),
+						 quote_identifier(get_attname(desc->rootid, desc->key_root, false)));
+	return sql.data;
+}
+
+/* Makes room for n more words. */
+static uint64 *
+grow(uint64 *words, int used, int n)
+{
+	Size		size = Max((used + n) * sizeof(uint64), 8);
+
+	return words ? repalloc(words, size) : palloc(size);
+}
+
+static int
+compare_words(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts and removes duplicates; returns how many remain. */
+static int
+make_distinct(uint64 *words, int n)
+{
+	int			kept = 0;
+
+	qsort(words, n, sizeof(uint64), compare_words);
+	for (int i = 0; i < n; i++)
+		if (kept == 0 || words[kept - 1] != words[i])
+			words[kept++] = words[i];
+	return kept;
+}
+
+/* Adds the tags of an array's elements. */
+static void
+add_array(TviewTagger *tagger, TviewComputed *computed, Datum value)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), tagger->typlen, tagger->typbyval,
+					  tagger->typalign, &elements, &nulls, &n);
+	computed->tags = grow(computed->tags, computed->ntags, n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			computed->tags[computed->ntags++] = tview_meta_tag(tagger, elements[i]);
+	pfree(elements);
+	pfree(nulls);
+}
+
+void
+tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values, const bool *nulls)
+{
+	computed->tags = grow(computed->tags, computed->ntags, desc->ntagspecs);
+	for (int i = 0; i < desc->ntagspecs; i++)
+	{
+		TviewTagSpec *spec = &desc->tagspecs[i];
+
+		if (nulls[i + 1])
+			continue;
+		if (spec->multiple)
+		{
+			add_array(&spec->tagger, computed, values[i + 1]);
+			computed->tags = grow(computed->tags, computed->ntags, desc->ntagspecs);
+		}
+		else
+			computed->tags[computed->ntags++] = tview_meta_tag(&spec->tagger, values[i + 1]);
+	}
+	computed->ntags = make_distinct(computed->tags, computed->ntags);
+	computed->lookups = grow(computed->lookups, computed->nlookups, desc->nlookups);
+	for (int i = 0; i < desc->nlookups; i++)
+	{
+		int			column = 1 + desc->ntagspecs + i;
+
+		if (!nulls[column])
+			computed->lookups[computed->nlookups++] =
+				tview_tag_lookup(tview_meta_tag(&desc->lookups[i].tagger, values[column]));
+	}
+	computed->nlookups = make_distinct(computed->lookups, computed->nlookups);
+}

@@ -1,0 +1,75 @@
+/*
+ * explain.c
+ *		What EXPLAIN shows of the scan of a TVIEW.
+ *
+ * Without ANALYZE nothing but the plan is looked at: no store is opened.
+ */
+#include "postgres.h"
+
+#include "fdw/explain.h"
+
+#include "fdw/ancestor.h"
+#include "fdw/plan.h"
+#include "fdw/scan.h"
+#include "meta/meta.h"
+#include "nodes/makefuncs.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+
+/* Returns the word for the way that a plan reads the store. */
+static const char *
+name_kind(TviewScanKind kind)
+{
+	switch (kind)
+	{
+		case TVIEW_SCAN_FULL:
+			return "scan";
+		case TVIEW_SCAN_RANGE:
+			return "range";
+		case TVIEW_SCAN_KEYS:
+		case TVIEW_SCAN_LOOKUP:
+			return "lookup";
+	}
+	return "scan";
+}
+
+/* Shows the pushed conditions as core shows an index's. */
+static void
+show_conditions(Plan *plan, List *conditions, ExplainState *es)
+{
+	List *ancestors = tview_ancestor_list(es->pstmt, plan);
+	List *context = set_deparse_context_plan(es->deparse_cxt, plan, ancestors);
+	Node *node = (Node *) make_ands_explicit(conditions);
+
+	ExplainPropertyText("Store Cond",
+						deparse_expression(node, context, es->verbose, false),
+						es);
+}
+
+/* Shows how the store is read and, after a run, where the rows came from. */
+void
+tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
+{
+	ForeignScan *scan = castNode(ForeignScan, node->ss.ps.plan);
+	TviewPlan *plan = tview_plan_decode(scan);
+
+	if (es->verbose)
+	{
+		Oid relid = RelationGetRelid(node->ss.ss_currentRelation);
+
+		ExplainPropertyText("View", tview_meta_get(relid, false)->viewname, es);
+	}
+	ExplainPropertyText("Store", name_kind(plan->kind), es);
+	if (scan->fdw_recheck_quals != NIL)
+		show_conditions((Plan *) scan, scan->fdw_recheck_quals, es);
+
+	if (es->analyze)
+	{
+		const TviewScanFigures *figures = tview_scan_figures(node);
+
+		ExplainPropertyInteger("Served", NULL, figures->served, es);
+		ExplainPropertyInteger("Recomputed", NULL, figures->recomputed, es);
+		if (figures->bypass != NULL)
+			ExplainPropertyText("Bypass", figures->bypass, es);
+	}
+}

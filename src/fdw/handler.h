@@ -1,0 +1,16 @@
+/*
+ * handler.h
+ *		The wrapper's entry point, and whose foreign tables are ours.
+ */
+#ifndef TVIEW_HANDLER_H
+#define TVIEW_HANDLER_H
+
+#include "postgres.h"
+
+/*
+ * True when the foreign table belongs to a wrapper with our handler; cheap and
+ * cached.
+ */
+extern bool tview_handler_is_ours(Oid relid);
+
+#endif /* TVIEW_HANDLER_H */

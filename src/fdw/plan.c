@@ -1,0 +1,201 @@
+/*
+ * plan.c
+ *		Sizes and plans of TVIEW scans, and what a plan carries.
+ *
+ * fdw_private is a list of lists, so that plans can be copied and printed:
+ *
+ *		(kind direction)						integers
+ *		(column ...)							integers, offset as in TviewPlan
+ *		(attno strategy is_array ...)			integers, three per condition
+ *		(opno collation valtype ...)			oids, three per condition
+ *
+ * fdw_exprs has the value of each condition, fdw_recheck_quals the clause.
+ */
+#include "postgres.h"
+
+#include "fdw/plan.h"
+
+#include "access/sysattr.h"
+#include "cache/estimate.h"
+#include "catalog/heap.h"
+#include "fdw/condition.h"
+#include "fdw/path.h"
+#include "meta/meta.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+
+/* What PostgreSQL takes a foreign table to have when nobody knows. */
+#define UNKNOWN_ROWS 1000.0
+
+/*
+ * Estimates the rows of a TVIEW; raises ERRCODE_UNDEFINED_TABLE when it is
+ * none.
+ */
+void
+tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
+					   Oid foreigntableid)
+{
+	TviewRelation *relation = palloc0(sizeof(TviewRelation));
+	double tuples;
+
+	relation->desc = tview_meta_get(foreigntableid, false);
+	relation->matches = tview_condition_collect(root, baserel, relation->desc,
+												baserel->baserestrictinfo);
+	baserel->fdw_private = relation;
+
+	tuples = tview_estimate_rows(relation->desc);
+	if (tuples < 0)
+		tuples = baserel->tuples; /* of ANALYZE */
+	if (tuples < 0)
+		tuples = UNKNOWN_ROWS;
+	baserel->tuples = Max(tuples, 1.0);
+	set_baserel_size_estimates(root, baserel);
+}
+
+/* Adds the paths of a TVIEW. */
+void
+tviewGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
+{
+	tview_path_add_all(root, baserel);
+}
+
+/*
+ * Raises an error for system columns that rows of a TVIEW do not have; the
+ * executor would, but without a name.
+ */
+static void
+check_system_columns(const Bitmapset *columns, Oid relid)
+{
+	for (int attno = FirstLowInvalidHeapAttributeNumber + 1; attno < 0; attno++)
+	{
+		if (attno == TableOidAttributeNumber ||
+			!bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, columns))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot read system column \"%s\" of \"%s\", its rows have none",
+						NameStr(SystemAttributeDefinition(attno)->attname),
+						get_rel_name(relid)),
+				 errhint("Use the key column to tell rows apart.")));
+	}
+}
+
+/* Builds fdw_private; its lists live in the current context. */
+static List *
+encode_plan(TviewPathChoice *choice, const Bitmapset *columns, List *pushed)
+{
+	List *attributes = NIL;
+	List *numbers = NIL;
+	List *oids = NIL;
+	ListCell *lc;
+	int i = -1;
+
+	while ((i = bms_next_member(columns, i)) >= 0)
+		attributes = lappend_int(attributes, i);
+	foreach(lc, pushed)
+	{
+		TviewCondition *condition = &((TviewMatch *) lfirst(lc))->condition;
+
+		numbers = lappend_int(numbers, condition->attno);
+		numbers = lappend_int(numbers, condition->strategy);
+		numbers = lappend_int(numbers, condition->is_array);
+		oids = lappend_oid(oids, condition->opno);
+		oids = lappend_oid(oids, condition->collation);
+		oids = lappend_oid(oids, condition->valtype);
+	}
+	return list_make4(list_make2_int(choice->kind, choice->direction),
+					  attributes, numbers, oids);
+}
+
+/* Returns what a plan carries, in the current memory context. */
+TviewPlan *
+tview_plan_decode(ForeignScan *scan)
+{
+	TviewPlan *plan = palloc0(sizeof(TviewPlan));
+	List *header = linitial(scan->fdw_private);
+	List *numbers = lthird(scan->fdw_private);
+	List *oids = lfourth(scan->fdw_private);
+	ListCell *lc;
+
+	plan->kind = linitial_int(header);
+	plan->direction = lsecond_int(header);
+	foreach(lc, (List *) lsecond(scan->fdw_private))
+		plan->columns = bms_add_member(plan->columns, lfirst_int(lc));
+
+	plan->nconditions = list_length(numbers) / 3;
+	plan->conditions = palloc0(sizeof(TviewCondition) *
+							   Max(plan->nconditions, 1));
+	for (int i = 0; i < plan->nconditions; i++)
+	{
+		TviewCondition *condition = &plan->conditions[i];
+
+		condition->attno = list_nth_int(numbers, 3 * i);
+		condition->strategy = list_nth_int(numbers, 3 * i + 1);
+		condition->is_array = list_nth_int(numbers, 3 * i + 2) != 0;
+		condition->opno = list_nth_oid(oids, 3 * i);
+		condition->collation = list_nth_oid(oids, 3 * i + 1);
+		condition->valtype = list_nth_oid(oids, 3 * i + 2);
+	}
+	return plan;
+}
+
+/*
+ * Makes a cached plan depend on the tables behind the TVIEW: that a look-up
+ * finds one row follows from their unique indexes.
+ */
+static void
+note_sources(PlannerInfo *root, TviewDesc *desc)
+{
+	for (int i = 0; i < desc->nsources; i++)
+		root->glob->relationOids =
+			list_append_unique_oid(root->glob->relationOids, desc->sources[i]);
+}
+
+/*
+ * Makes a plan of a path: splits the clauses into those the scan applies and
+ * local ones.
+ */
+ForeignScan *
+tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
+					ForeignPath *best_path, List *tlist, List *scan_clauses,
+					Plan *outer_plan)
+{
+	TviewRelation *relation = baserel->fdw_private;
+	TviewPathChoice choice;
+	List *matches;
+	List *pushed;
+	List *remaining = list_copy(scan_clauses);
+	List *local;
+	List *values = NIL;
+	List *recheck = NIL;
+	Bitmapset *columns = NULL;
+	ListCell *lc;
+
+	tview_path_decode(best_path, &choice);
+	matches = tview_condition_collect(root, baserel, relation->desc,
+									  scan_clauses);
+	pushed = tview_condition_pushed(matches, choice.kind, choice.driver);
+	foreach(lc, pushed)
+	{
+		TviewMatch *match = lfirst(lc);
+
+		values = lappend(values, match->value);
+		recheck = lappend(recheck, match->clause);
+		remaining = list_delete_ptr(remaining, match->rinfo);
+	}
+	local = extract_actual_clauses(remaining, false);
+
+	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
+				   &columns);
+	pull_varattnos((Node *) local, baserel->relid, &columns);
+	pull_varattnos((Node *) recheck, baserel->relid, &columns);
+	check_system_columns(columns, foreigntableid);
+	note_sources(root, relation->desc);
+
+	return make_foreignscan(tlist, local, baserel->relid, values,
+							encode_plan(&choice, columns, pushed),
+							NIL, recheck, outer_plan);
+}

@@ -1,0 +1,69 @@
+/*
+ * plan.h
+ *		What the planner hands to the executor in ForeignScan.fdw_private.
+ */
+#ifndef TVIEW_PLAN_H
+#define TVIEW_PLAN_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+
+typedef enum TviewScanKind
+{
+	TVIEW_SCAN_FULL,  /* every row, in key order unless direction is 0 */
+	TVIEW_SCAN_RANGE, /* keys within bounds, likewise */
+	TVIEW_SCAN_KEYS,  /* key = e, or key = ANY(array) */
+	TVIEW_SCAN_LOOKUP /* a plain root column = e, or = ANY(array) */
+} TviewScanKind;
+
+/*
+ * A pushed condition: tv column, operator, expression.  The expressions stand
+ * in ForeignScan.fdw_exprs, in the same order, evaluated once per (re)scan.
+ * The value's type may be any integer type for the key (and for integer
+ * look-up columns); for other columns any type of the column's hash operator
+ * family.  KEYS and LOOKUP scans have their driving condition first; more may
+ * follow (they only narrow).  Every pushed condition is also in
+ * fdw_recheck_quals, and is NOT checked again by the plan's local quals: the
+ * scan itself applies all of them exactly.
+ */
+typedef struct TviewCondition
+{
+	AttrNumber attno; /* of the TVIEW */
+	int strategy;	  /* BTLessStrategyNumber ... BTGreater... */
+	bool is_array;	  /* = ANY(array); strategy is BTEqual */
+	Oid opno;		  /* column op value */
+	Oid collation;	  /* input collation of the operator */
+	Oid valtype;	  /* of the value (of the element for arrays) */
+} TviewCondition;
+
+/* Decoded fdw_private. */
+typedef struct TviewPlan
+{
+	TviewScanKind kind;
+	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
+
+	/*
+	 * Attribute numbers that are needed, less
+	 * FirstLowInvalidHeapAttributeNumber; 0 (whole row) means all.
+	 */
+	Bitmapset *columns;
+	int nconditions;
+	TviewCondition *conditions;
+} TviewPlan;
+
+extern TviewPlan *tview_plan_decode(ForeignScan *scan);
+
+/* FDW callbacks */
+extern void tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
+								   Oid foreigntableid);
+extern void tviewGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel,
+								 Oid foreigntableid);
+extern ForeignScan *tviewGetForeignPlan(PlannerInfo *root,
+										RelOptInfo *baserel, Oid foreigntableid,
+										ForeignPath *best_path, List *tlist,
+										List *scan_clauses, Plan *outer_plan);
+
+#endif /* TVIEW_PLAN_H */

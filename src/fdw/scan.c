@@ -1,0 +1,261 @@
+/*
+ * scan.c
+ *		The executor's callbacks; see scan.h and state.h.
+ *
+ * No message is sent while rows are returned, no LMDB transaction outlives a
+ * call, and rows are handed out in batches of bounded size.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "cache/settle.h"
+#include "executor/executor.h"
+#include "fdw/scan.h"
+#include "fdw/state.h"
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/*
+ * Locks the base tables as the view would, so that commands that change them
+ * for every snapshot wait for us or have ended before; then takes the
+ * descriptor as it is under these locks.
+ */
+static void
+lock_bases(TviewScanState *state)
+{
+	Oid			relid = RelationGetRelid(state->node->ss.ss_currentRelation);
+
+	for (int attempt = 0; attempt < 10; attempt++)
+	{
+		TviewDesc  *desc = tview_meta_get(relid, false);
+
+		for (int i = 0; i < desc->nbases; i++)
+			LockRelationOid(desc->bases[i], AccessShareLock);
+		state->desc = tview_meta_get(relid, false);
+		if (state->desc == desc)
+			break;
+	}
+	state->locked = true;
+}
+
+/* The owner of the TVIEW needs the right to read the view, like the owner of a view of the view. */
+static void
+check_privilege(const TviewDesc *desc)
+{
+	AclResult	result = pg_class_aclcheck(desc->viewid, desc->owner, ACL_SELECT);
+
+	if (result != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for view %s: the owner of %s may not read it",
+						desc->viewname, desc->name),
+				 errhint("GRANT SELECT ON %s TO the owner of %s.", desc->viewname, desc->name)));
+}
+
+static const char *
+kind_name(TviewScanKind kind)
+{
+	switch (kind)
+	{
+		case TVIEW_SCAN_FULL:
+			return "scan";
+		case TVIEW_SCAN_RANGE:
+			return "range";
+		default:
+			return "lookup";
+	}
+}
+
+void
+tviewBeginForeignScan(ForeignScanState *node, int eflags)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	TviewScanState *state = palloc0(sizeof(TviewScanState));
+
+	node->fdw_state = state;
+	state->node = node;
+	state->plan = tview_plan_decode(plan);
+	state->figures.store = kind_name(state->plan->kind);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	lock_bases(state);
+	check_privilege(state->desc);
+	state->snapshot = node->ss.ps.state->es_snapshot;
+	state->exprs = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	state->scan_context = AllocSetContextCreate(CurrentMemoryContext, "tview scan", ALLOCSET_SMALL_SIZES);
+	state->batch_context = AllocSetContextCreate(CurrentMemoryContext, "tview scan batch", ALLOCSET_DEFAULT_SIZES);
+	state->phase = TVIEW_PHASE_START;
+}
+
+/* Evaluates the conditions and decides how to begin. */
+static void
+start_scan(TviewScanState *state)
+{
+	MemoryContext old;
+
+	MemoryContextReset(state->scan_context);
+	old = MemoryContextSwitchTo(state->scan_context);
+	state->has_last = false;
+	state->candidates = NULL;
+	state->ncandidates = state->candidates_allocated = 0;
+	state->candidates_seen = 0;
+	state->batch_size = 32;
+	state->nrows = state->next_row = 0;
+	state->nkeys = state->next_key = 0;
+	state->returned = state->view_if_none = false;
+	if (!tview_values_evaluate(state))
+		state->phase = TVIEW_PHASE_DONE;
+	else
+		tview_serve_start(state);
+	MemoryContextSwitchTo(old);
+}
+
+/* The next row of the phase, NULL at the end. */
+static MinimalTuple
+next_tuple(TviewScanState *state, bool *served, bool *has_room)
+{
+	MinimalTuple tuple;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (state->next_row < state->nrows)
+		{
+			*served = state->served[state->next_row];
+			*has_room = state->rows_have_room;
+			return state->rows[state->next_row++];
+		}
+		*served = *has_room = false;
+		switch (state->phase)
+		{
+			case TVIEW_PHASE_START:
+				start_scan(state);
+				break;
+			case TVIEW_PHASE_STORE:
+				tview_serve_batch(state);
+				break;
+			case TVIEW_PHASE_KEYS:
+				tview_serve_keys(state);
+				break;
+			case TVIEW_PHASE_BUILD:
+			case TVIEW_PHASE_VIEW:
+				tuple = tview_runview_next(state);
+				if (tuple)
+					return tuple;
+				state->phase = TVIEW_PHASE_DONE;
+				break;
+			case TVIEW_PHASE_DONE:
+				return NULL;
+		}
+	}
+}
+
+/* Stores a tuple in the scan's slot, without a copy where it has the room of a heap tuple's header. */
+static void
+fill_slot(TviewScanState *state, MinimalTuple tuple, bool has_room, TupleTableSlot *slot)
+{
+	if (!has_room)
+	{
+		ExecForceStoreMinimalTuple(tuple, slot, false);
+		return;
+	}
+	state->tuple.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	state->tuple.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	ItemPointerSetInvalid(&state->tuple.t_self);
+	state->tuple.t_tableOid = state->desc->relid;
+	ExecStoreHeapTuple(&state->tuple, slot, false);
+}
+
+TupleTableSlot *
+tviewIterateForeignScan(ForeignScanState *node)
+{
+	TviewScanState *state = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+
+	for (;;)
+	{
+		bool		served;
+		bool		has_room;
+		MinimalTuple tuple = next_tuple(state, &served, &has_room);
+
+		if (tuple == NULL)
+			return ExecClearTuple(slot);
+		fill_slot(state, tuple, has_room, slot);
+		if (state->recheck)
+		{
+			econtext->ecxt_scantuple = slot;
+			ResetExprContext(econtext);
+			if (!ExecQual(node->fdw_recheck_quals, econtext))
+				continue;
+		}
+		if (served)
+			state->figures.served++;
+		state->returned = true;
+		return slot;
+	}
+}
+
+/* Adds this scan's figures to the counters that all sessions share. */
+static void
+flush_counters(TviewScanState *state)
+{
+	const char *failure;
+	TviewHandle *handle;
+	TviewCounters *counters;
+
+	handle = tview_handle_attach(state->desc->serverid, &failure);
+	counters = handle ? tview_store_counters(handle->store, state->desc->relid) : NULL;
+	if (counters)
+	{
+		__atomic_fetch_add(&counters->served, state->figures.served, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&counters->recomputed, state->figures.recomputed, __ATOMIC_RELAXED);
+		for (int i = 0; i < TVIEW_BYPASS_COUNT; i++)
+			if (state->bypassed[i] > 0)
+				__atomic_fetch_add(&counters->bypassed[i], state->bypassed[i], __ATOMIC_RELAXED);
+	}
+	if (handle && handle->epoch != 0 && tview_store_epoch(handle->store) == handle->epoch)
+		tview_settle_some(handle);
+}
+
+void
+tviewReScanForeignScan(ForeignScanState *node)
+{
+	TviewScanState *state = node->fdw_state;
+
+	tview_runview_close(state);
+	MemoryContextReset(state->batch_context);
+	state->nrows = state->next_row = 0;
+	state->phase = TVIEW_PHASE_START;
+}
+
+void
+tviewEndForeignScan(ForeignScanState *node)
+{
+	TviewScanState *state = node->fdw_state;
+
+	if (state == NULL || !state->locked)
+		return;
+	tview_runview_close(state);
+	flush_counters(state);
+}
+
+bool
+tviewRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
+{
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+
+	econtext->ecxt_scantuple = slot;
+	ResetExprContext(econtext);
+	return ExecQual(node->fdw_recheck_quals, econtext);
+}
+
+const TviewScanFigures *
+tview_scan_figures(ForeignScanState *node)
+{
+	return &((TviewScanState *) node->fdw_state)->figures;
+}

@@ -1,0 +1,573 @@
+/*
+ * serve.c
+ *		Batches of rows through the store; see state.h.
+ *
+ * A batch is: begin reading, copy the rows that are valid for the snapshot,
+ * note the keys that are not, end reading; then compute those keys under the
+ * snapshot, store what may be stored, and hand all rows out in key order.
+ */
+#include "postgres.h"
+
+#include "fdw/state.h"
+#include "meta/tag.h"
+#include "utils/memutils.h"
+
+#define BATCH_ROWS_MAX	1024
+#define BATCH_BYTES_MAX	(512 * 1024)
+#define KEYS_PER_BATCH	512
+
+/* A key of the batch: its row, or "to be computed". */
+typedef struct BatchEntry
+{
+	int64		key;
+	MinimalTuple tuple;			/* NULL: to be computed */
+	TviewComputed *computed;
+} BatchEntry;
+
+typedef struct Batch
+{
+	BatchEntry *entries;
+	int			n;
+	int			invalid;
+	Size		bytes;
+} Batch;
+
+static const TviewReason changed_reason = {TVIEW_BYPASS_ALL_CHANGED, "a whole base table has changed"};
+static const TviewReason incomplete_reason = {TVIEW_BYPASS_INCOMPLETE, "not every row is stored"};
+static const TviewReason stale_reason = {TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
+
+/* A copy of a stored tuple, with the room that makes it a heap tuple. */
+static MinimalTuple
+copy_tuple(const TviewRow *row)
+{
+	char	   *room = palloc(MINIMAL_TUPLE_OFFSET + row->size);
+
+	memset(room, 0, MINIMAL_TUPLE_OFFSET);
+	memcpy(room + MINIMAL_TUPLE_OFFSET, row->tuple, row->size);
+	return (MinimalTuple) (room + MINIMAL_TUPLE_OFFSET);
+}
+
+static MinimalTuple
+copy_minimal(MinimalTuple tuple)
+{
+	char	   *room = palloc(MINIMAL_TUPLE_OFFSET + tuple->t_len);
+
+	memset(room, 0, MINIMAL_TUPLE_OFFSET);
+	memcpy(room + MINIMAL_TUPLE_OFFSET, tuple, tuple->t_len);
+	return (MinimalTuple) (room + MINIMAL_TUPLE_OFFSET);
+}
+
+static void
+add_entry(Batch *batch, int64 key, TviewFound found, const TviewRow *row)
+{
+	BatchEntry *entry;
+
+	if (found == TVIEW_FOUND_ABSENT)
+		return;
+	entry = &batch->entries[batch->n++];
+	entry->key = key;
+	entry->tuple = NULL;
+	entry->computed = NULL;
+	if (found == TVIEW_FOUND_VALID)
+	{
+		entry->tuple = copy_tuple(row);
+		batch->bytes += row->size;
+	}
+	else
+		batch->invalid++;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	int64		x = ((const BatchEntry *) a)->key;
+	int64		y = ((const BatchEntry *) b)->key;
+
+	return (x > y) - (x < y);
+}
+
+/* Offers computed rows to the store; it takes them or not. */
+static void
+store_computed(TviewScanState *state, TviewComputed *computed, int n)
+{
+	TviewFillBatch fill = {.items = palloc(n * sizeof(TviewFillItem)), .n = n};
+
+	for (int i = 0; i < n; i++)
+	{
+		TviewFillItem *item = &fill.items[i];
+
+		item->key = computed[i].key;
+		item->root_exists = computed[i].root_exists;
+		item->storable = computed[i].nrows <= 1;
+		item->tuple = computed[i].nrows == 1 ? computed[i].rows[0] : NULL;
+		item->ntags = computed[i].ntags;
+		item->tags = computed[i].tags;
+		item->nlookups = computed[i].nlookups;
+		item->lookups = computed[i].lookups;
+	}
+	(void) tview_writer_store(state->desc, state->snapshot, &fill);
+}
+
+/* Computes the keys that the store could not serve. */
+static void
+compute_invalid(TviewScanState *state, Batch *batch)
+{
+	int64	   *keys;
+	BatchEntry **waiting;
+	TviewComputed *computed;
+	bool		storing;
+	int			n = 0;
+
+	if (batch->invalid == 0)
+		return;
+	keys = palloc(batch->invalid * sizeof(int64));
+	waiting = palloc(batch->invalid * sizeof(BatchEntry *));
+	qsort(batch->entries, batch->n, sizeof(BatchEntry), compare_entries);
+	for (int i = 0; i < batch->n; i++)
+	{
+		if (batch->entries[i].tuple == NULL)
+		{
+			waiting[n] = &batch->entries[i];
+			keys[n++] = batch->entries[i].key;
+		}
+	}
+	storing = tview_writer_is_allowed(state->desc, state->snapshot);
+	computed = tview_compute_keys(state->desc, state->snapshot, keys, n, storing);
+	for (int i = 0; i < n; i++)
+		waiting[i]->computed = &computed[i];
+	state->figures.recomputed += n;
+	if (storing)
+		store_computed(state, computed, n);
+}
+
+/* Hands the batch's rows out, in the scan's direction. */
+static void
+publish_batch(TviewScanState *state, Batch *batch)
+{
+	int			n = 0;
+	int			rows = 0;
+
+	compute_invalid(state, batch);
+	for (int i = 0; i < batch->n; i++)
+		n += batch->entries[i].computed ? batch->entries[i].computed->nrows : 1;
+	state->rows = palloc(Max(n, 1) * sizeof(MinimalTuple));
+	state->served = palloc(Max(n, 1) * sizeof(bool));
+	for (int i = 0; i < batch->n; i++)
+	{
+		/* computing has sorted the batch; otherwise it is in the scan's order */
+		bool		backward = batch->invalid > 0 && state->plan->direction < 0;
+		const BatchEntry *entry = &batch->entries[backward ? batch->n - 1 - i : i];
+
+		if (entry->computed == NULL)
+		{
+			state->served[rows] = true;
+			state->rows[rows++] = entry->tuple;
+			continue;
+		}
+		for (int j = 0; j < entry->computed->nrows; j++)
+		{
+			state->served[rows] = false;
+			state->rows[rows++] = copy_minimal(entry->computed->rows[j]);
+		}
+	}
+	state->nrows = rows;
+	state->next_row = 0;
+	state->rows_have_room = true;
+}
+
+/*
+ * Begins reading, making the store's record of this TVIEW where there is none
+ * or an older one.
+ */
+static TviewReason
+begin_reading(TviewScanState *state)
+{
+	TviewReason reason = tview_reader_begin(&state->reader);
+
+	if ((reason.code == TVIEW_BYPASS_GENERATION ||
+		 (reason.code == TVIEW_BYPASS_INCOMPLETE && state->reader.state.relid == InvalidOid)) &&
+		tview_writer_prepare(state->desc, NULL))
+		reason = tview_reader_begin(&state->reader);
+	return reason;
+}
+
+/* ---- FULL and RANGE ---- */
+
+/* True when the key lies ahead of what was returned, within the bounds. */
+static bool
+is_ahead(const TviewScanState *state, int64 key)
+{
+	if (key < state->lower || key > state->upper)
+		return false;
+	if (!state->has_last)
+		return true;
+	return state->plan->direction < 0 ? key < state->last : key > state->last;
+}
+
+static void
+note_candidate(int64 key, void *arg)
+{
+	TviewScanState *state = arg;
+
+	if (!is_ahead(state, key))
+		return;
+	if (state->ncandidates == state->candidates_allocated)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->scan_context);
+		int			wanted = Max(state->candidates_allocated * 2, 64);
+
+		if (state->candidates == NULL)
+			state->candidates = palloc(wanted * sizeof(int64));
+		else
+			state->candidates = repalloc_huge(state->candidates, wanted * sizeof(int64));
+		state->candidates_allocated = wanted;
+		MemoryContextSwitchTo(old);
+	}
+	state->candidates[state->ncandidates++] = key;
+}
+
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Adds the keys of marks published since the last batch to the candidates, and drops those behind. */
+static void
+collect_candidates(TviewScanState *state)
+{
+	int			before = state->ncandidates;
+	int			kept = 0;
+
+	tview_reader_visit_keys(&state->reader, state->candidates_seen, true, note_candidate, state);
+	state->candidates_seen = state->reader.tail;
+	if (state->ncandidates > before)
+		qsort(state->candidates, state->ncandidates, sizeof(int64), compare_int64);
+	for (int i = 0; i < state->ncandidates; i++)
+		if (is_ahead(state, state->candidates[i]) &&
+			(kept == 0 || state->candidates[kept - 1] != state->candidates[i]))
+			state->candidates[kept++] = state->candidates[i];
+	state->ncandidates = kept;
+}
+
+/* Positions the cursor at the first key ahead. */
+static TviewStoreStatus
+seek_ahead(TviewScanState *state, TviewCursor *cursor, TviewValue *key, TviewValue *value)
+{
+	bool		backward = state->plan->direction < 0;
+	int64		start = backward ? state->upper : state->lower;
+	uint64		k;
+
+	if (state->has_last)
+	{
+		if (backward ? state->last == PG_INT64_MIN : state->last == PG_INT64_MAX)
+			return TVIEW_STORE_NOTFOUND;
+		start = backward ? Min(start, state->last - 1) : Max(start, state->last + 1);
+	}
+	k = TVIEW_KEY_OF(start);
+	key->data = &k;
+	key->size = sizeof(k);
+	return tview_cursor_move(cursor, backward ? TVIEW_SEEK_LE : TVIEW_SEEK_GE, key, value);
+}
+
+/* The candidate next in line, false when there is none. */
+static bool
+peek_candidate(const TviewScanState *state, int used, int64 *key)
+{
+	if (used >= state->ncandidates)
+		return false;
+	*key = state->candidates[state->plan->direction < 0 ? state->ncandidates - 1 - used : used];
+	return true;
+}
+
+static bool
+batch_is_full(const TviewScanState *state, const Batch *batch)
+{
+	return batch->n >= state->batch_size || batch->bytes >= BATCH_BYTES_MAX;
+}
+
+/*
+ * Reads entries and candidates in key order until the batch is full; true at
+ * the end of both.
+ */
+static bool
+read_batch(TviewScanState *state, Batch *batch)
+{
+	bool		backward = state->plan->direction < 0;
+	TviewCursor *cursor;
+	TviewValue	key;
+	TviewValue	value;
+	int			used = 0;
+	TviewStoreStatus status = tview_cursor_open(state->reader.txn, TVIEW_DB_ROWS, state->desc->relid, &cursor);
+
+	if (status == TVIEW_STORE_OK)
+		status = seek_ahead(state, cursor, &key, &value);
+	while (!batch_is_full(state, batch))
+	{
+		int64		candidate;
+		int64		pk = 0;
+		bool		in_store = false;
+		TviewRow	row;
+
+		if (status == TVIEW_STORE_OK)
+		{
+			uint64		k;
+
+			memcpy(&k, key.data, sizeof(k));
+			pk = TVIEW_PK_OF(k);
+			in_store = pk >= state->lower && pk <= state->upper;
+		}
+		if (peek_candidate(state, used, &candidate) &&
+			(!in_store || (backward ? candidate >= pk : candidate <= pk)))
+		{
+			used++;
+			if (!in_store || candidate != pk)
+			{
+				add_entry(batch, candidate, TVIEW_FOUND_INVALID, NULL);
+				state->last = candidate;
+				state->has_last = true;
+				continue;
+			}
+		}
+		if (!in_store)
+		{
+			tview_cursor_close(cursor);
+			return true;
+		}
+		add_entry(batch, pk, tview_reader_validate(&state->reader, value, &row), &row);
+		state->last = pk;
+		state->has_last = true;
+		status = tview_cursor_move(cursor, backward ? TVIEW_SEEK_PREV : TVIEW_SEEK_NEXT, &key, &value);
+	}
+	tview_cursor_close(cursor);
+	return false;
+}
+
+void
+tview_serve_batch(TviewScanState *state)
+{
+	MemoryContext old;
+	Batch		batch = {0};
+	TviewReason reason;
+	bool		had_last = state->has_last;
+	int64		last = state->last;
+	bool		ended;
+
+	MemoryContextReset(state->batch_context);
+	old = MemoryContextSwitchTo(state->batch_context);
+	batch.entries = palloc(state->batch_size * sizeof(BatchEntry));
+	reason = begin_reading(state);
+	if (reason.code == TVIEW_BYPASS_NONE && !state->reader.complete)
+		reason = incomplete_reason;
+	else if (reason.code == TVIEW_BYPASS_NONE && (state->reader.root_changed || state->reader.all_invalid))
+		reason = changed_reason;
+	if (reason.code != TVIEW_BYPASS_NONE)
+	{
+		tview_reader_end(&state->reader);
+		tview_runview_start(state, reason);
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	collect_candidates(state);
+	ended = read_batch(state, &batch);
+	tview_reader_end(&state->reader);
+	if (batch.invalid > 0 && !state->desc->restrictable)
+	{
+		state->has_last = had_last;
+		state->last = last;
+		tview_runview_start(state, stale_reason);
+	}
+	else
+	{
+		publish_batch(state, &batch);
+		if (ended)
+			state->phase = TVIEW_PHASE_DONE;
+		state->batch_size = Min(state->batch_size * 4, BATCH_ROWS_MAX);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* ---- KEYS and LOOKUP ---- */
+
+void
+tview_serve_keys(TviewScanState *state)
+{
+	MemoryContext old;
+	Batch		batch = {0};
+	TviewReason reason;
+	int			n = Min(state->nkeys - state->next_key, KEYS_PER_BATCH);
+
+	if (n == 0)
+	{
+		state->phase = TVIEW_PHASE_DONE;
+		if (state->view_if_none && !state->returned)
+		{
+			state->phase = TVIEW_PHASE_START;
+			tview_runview_start(state, incomplete_reason);
+		}
+		return;
+	}
+	MemoryContextReset(state->batch_context);
+	old = MemoryContextSwitchTo(state->batch_context);
+	batch.entries = palloc(n * sizeof(BatchEntry));
+	reason = begin_reading(state);
+	if (reason.code == TVIEW_BYPASS_NONE)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			TviewRow	row;
+			int64		key = state->keys[state->next_key + i];
+
+			add_entry(&batch, key, tview_reader_get(&state->reader, key, &row), &row);
+		}
+		tview_reader_end(&state->reader);
+		if (batch.invalid == 0 || state->desc->restrictable)
+		{
+			state->next_key += n;
+			publish_batch(state, &batch);
+			MemoryContextSwitchTo(old);
+			return;
+		}
+		reason = stale_reason;
+	}
+	tview_reader_end(&state->reader);
+	tview_runview_start(state, reason);
+	MemoryContextSwitchTo(old);
+}
+
+/* Keys gathered for a look-up; grows in the current context. */
+typedef struct KeyList
+{
+	int64	   *keys;
+	int			n;
+	int			allocated;
+} KeyList;
+
+static void
+note_key(int64 key, void *arg)
+{
+	KeyList    *list = arg;
+
+	if (list->n == list->allocated)
+	{
+		list->allocated = Max(list->allocated * 2, 64);
+		if (list->keys == NULL)
+			list->keys = palloc(list->allocated * sizeof(int64));
+		else
+			list->keys = repalloc_huge(list->keys, list->allocated * sizeof(int64));
+	}
+	list->keys[list->n++] = key;
+}
+
+/* Adds the pks that the index has for a tag. */
+static bool
+collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
+{
+	int64		pks[512];
+	int64		after = 0;
+	bool		first = true;
+	int			n;
+
+	do
+	{
+		if (tview_row_find(state->reader.txn, state->desc->relid, tview_tag_lookup(tag),
+						   first, after, pks, lengthof(pks), &n) != TVIEW_STORE_OK)
+			return false;
+		for (int i = 0; i < n; i++)
+			note_key(pks[i], list);
+		if (n > 0)
+			after = pks[n - 1];
+		first = false;
+	} while (n == lengthof(pks));
+	return true;
+}
+
+/* Makes the list the scan's keys, ascending and distinct. */
+static void
+take_candidates(TviewScanState *state, KeyList *list)
+{
+	int			kept = 0;
+
+	if (list->n > 1)
+		qsort(list->keys, list->n, sizeof(int64), compare_int64);
+	for (int i = 0; i < list->n; i++)
+		if (list->keys[i] >= state->lower && list->keys[i] <= state->upper &&
+			(kept == 0 || list->keys[kept - 1] != list->keys[i]))
+			list->keys[kept++] = list->keys[i];
+	state->keys = list->keys;
+	state->nkeys = kept;
+	state->next_key = 0;
+	state->phase = TVIEW_PHASE_KEYS;
+}
+
+/* Finds the keys that may match the driving condition; the phase becomes KEYS or VIEW. */
+static void
+start_lookup(TviewScanState *state)
+{
+	KeyList		list = {0};
+	uint64	   *tags;
+	int			n = tview_values_lookup_tags(state, &tags);
+	bool		unique = state->view_if_none;
+	bool		found = n >= 0;
+	TviewReason reason = begin_reading(state);
+
+	state->recheck = true;
+	if (reason.code == TVIEW_BYPASS_NONE && (state->reader.root_changed || state->reader.all_invalid || !found))
+		reason = changed_reason;
+	else if (reason.code == TVIEW_BYPASS_NONE && !state->reader.complete && !unique)
+		reason = incomplete_reason;
+	state->view_if_none = reason.code == TVIEW_BYPASS_NONE && !state->reader.complete;
+	if (reason.code != TVIEW_BYPASS_NONE)
+	{
+		tview_reader_end(&state->reader);
+		tview_runview_start(state, reason);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		found = found && collect_indexed(state, tags[i], &list);
+		tview_reader_visit_tag(&state->reader, tags[i], note_key, &list);
+	}
+	tview_reader_end(&state->reader);
+	take_candidates(state, &list);
+	if (!found)
+	{
+		state->phase = TVIEW_PHASE_START;
+		tview_runview_start(state, incomplete_reason);
+	}
+}
+
+void
+tview_serve_start(TviewScanState *state)
+{
+	TviewReason reason = tview_reader_check(state->desc, state->snapshot);
+	const char *setting;
+
+	state->phase = TVIEW_PHASE_START;
+	tview_reader_init(&state->reader, state->desc, state->snapshot);
+	if (reason.code == TVIEW_BYPASS_NONE && (setting = tview_compute_foreign_setting(state->desc)) != NULL)
+	{
+		reason.code = TVIEW_BYPASS_SETTING;
+		reason.text = psprintf("the setting %s differs from that of the stored rows", setting);
+	}
+	if (reason.code != TVIEW_BYPASS_NONE)
+	{
+		tview_runview_start(state, reason);
+		return;
+	}
+	switch (state->plan->kind)
+	{
+		case TVIEW_SCAN_KEYS:
+			state->phase = TVIEW_PHASE_KEYS;
+			break;
+		case TVIEW_SCAN_LOOKUP:
+			start_lookup(state);
+			break;
+		default:
+			state->phase = TVIEW_PHASE_STORE;
+			break;
+	}
+}

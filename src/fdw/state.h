@@ -1,0 +1,115 @@
+/*
+ * state.h
+ *		The state of a running foreign scan, shared by the files that execute it.
+ *
+ * A scan moves through phases:
+ *
+ *	START	conditions are not evaluated yet
+ *	STORE	key by key through the store: FULL and RANGE with a cursor
+ *	KEYS	a list of keys (given, or found by a look-up)
+ *	BUILD	the whole view in key order, storing rows on the way
+ *	VIEW	the view with the pushed conditions, and nothing else
+ *	DONE
+ *
+ * STORE and KEYS turn to VIEW (or BUILD) when the store cannot serve the
+ * snapshot any more; rows already returned are excluded by their key.
+ */
+#ifndef TVIEW_FDW_STATE_H
+#define TVIEW_FDW_STATE_H
+
+#include "postgres.h"
+
+#include "cache/reader.h"
+#include "cache/writer.h"
+#include "compute/compute.h"
+#include "fdw/plan.h"
+#include "fdw/scan.h"
+
+typedef enum TviewScanPhase
+{
+	TVIEW_PHASE_START,
+	TVIEW_PHASE_STORE,
+	TVIEW_PHASE_KEYS,
+	TVIEW_PHASE_BUILD,
+	TVIEW_PHASE_VIEW,
+	TVIEW_PHASE_DONE
+} TviewScanPhase;
+
+/* A condition's value in this (re)scan. */
+typedef struct TviewScanValue
+{
+	Datum		value;
+	bool		isnull;
+	Oid			type;			/* of value: the array's type for arrays */
+} TviewScanValue;
+
+typedef struct TviewScanState
+{
+	ForeignScanState *node;
+	TviewDesc  *desc;
+	TviewPlan  *plan;
+	Snapshot	snapshot;
+	List	   *exprs;			/* of ExprState, parallel to plan->conditions */
+	MemoryContext scan_context; /* until the next rescan */
+	MemoryContext batch_context;	/* until the next batch */
+	TviewScanFigures figures;	/* over all loops */
+	uint64		bypassed[TVIEW_BYPASS_COUNT];
+	bool		locked;			/* the bases are */
+
+	/* this (re)scan */
+	TviewScanPhase phase;
+	TviewScanValue *values;
+	TviewReader reader;
+	int64		lower;			/* inclusive bounds on the key */
+	int64		upper;
+	bool		recheck;		/* conditions remain that the phase does not apply by itself */
+
+	/* STORE */
+	bool		has_last;		/* last is the key up to which rows were returned */
+	int64		last;
+	int64	   *candidates;		/* keys named by marks, ascending and distinct */
+	int			ncandidates;
+	int			candidates_allocated;
+	uint64		candidates_seen;	/* marks below this position are among them */
+	int			batch_size;
+
+	/* KEYS */
+	int64	   *keys;			/* ascending, distinct */
+	int			nkeys;
+	int			next_key;
+	bool		view_if_none;	/* look-up in an incomplete TVIEW: no row means "ask the view" */
+	bool		returned;		/* some row was */
+
+	/* VIEW and BUILD */
+	TviewStream *stream;
+	TviewBuild *build;
+	TviewFillBatch fill;		/* rows of a build that wait to be stored */
+	MemoryContext fill_context;
+	bool		fill_all;		/* so far every row of the build was stored */
+	bool		filling;
+
+	/* rows ready to be returned */
+	MinimalTuple *rows;
+	bool	   *served;			/* from the store */
+	bool		rows_have_room; /* MINIMAL_TUPLE_OFFSET bytes stand before each of rows */
+	int			nrows;
+	int			next_row;
+	HeapTupleData tuple;
+} TviewScanState;
+
+/* values.c: evaluates the conditions; false when no row can match. */
+extern bool tview_values_evaluate(TviewScanState *state);
+/* The distinct look-up index keys (and the tags themselves) of the driving condition. */
+extern int	tview_values_lookup_tags(TviewScanState *state, uint64 **tags);
+
+/* serve.c: the next batch of rows through the store; may change the phase. */
+extern void tview_serve_start(TviewScanState *state);
+extern void tview_serve_batch(TviewScanState *state);
+extern void tview_serve_keys(TviewScanState *state);
+
+/* runview.c: the view itself. */
+extern void tview_runview_start(TviewScanState *state, TviewReason reason);
+extern MinimalTuple tview_runview_next(TviewScanState *state);
+extern void tview_runview_close(TviewScanState *state);
+
+#endif							/* TVIEW_FDW_STATE_H */

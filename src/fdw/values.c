@@ -1,0 +1,246 @@
+/*
+ * values.c
+ *		Evaluates a scan's pushed conditions; see state.h.
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_type_d.h"
+#include "common/int.h"
+#include "executor/executor.h"
+#include "fdw/state.h"
+#include "meta/tag.h"
+#include "utils/array.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+static int64
+integer_value(Oid type, Datum value)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
+/* The non-null elements of an array value, palloc'd; returns how many. */
+static int
+array_elements(Datum value, Datum **elements)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Oid			type = ARR_ELEMTYPE(array);
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	bool	   *nulls;
+	int			n;
+	int			kept = 0;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, type, typlen, typbyval, typalign, elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			(*elements)[kept++] = (*elements)[i];
+	return kept;
+}
+
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Narrows the bounds by a comparison of the key. */
+static void
+narrow_bounds(TviewScanState *state, int strategy, int64 value)
+{
+	switch (strategy)
+	{
+		case BTLessStrategyNumber:
+			if (value == PG_INT64_MIN)
+				state->lower = PG_INT64_MAX, state->upper = PG_INT64_MIN;
+			else
+				state->upper = Min(state->upper, value - 1);
+			break;
+		case BTLessEqualStrategyNumber:
+			state->upper = Min(state->upper, value);
+			break;
+		case BTEqualStrategyNumber:
+			state->lower = Max(state->lower, value);
+			state->upper = Min(state->upper, value);
+			break;
+		case BTGreaterEqualStrategyNumber:
+			state->lower = Max(state->lower, value);
+			break;
+		case BTGreaterStrategyNumber:
+			if (value == PG_INT64_MAX)
+				state->lower = PG_INT64_MAX, state->upper = PG_INT64_MIN;
+			else
+				state->lower = Max(state->lower, value + 1);
+			break;
+		default:
+			elog(ERROR, "unexpected strategy %d", strategy);
+	}
+}
+
+/* Takes the keys of "key = ANY(array)", or keeps those of before that are among them. */
+static void
+take_keys(TviewScanState *state, const TviewCondition *condition, Datum array, bool first)
+{
+	Datum	   *elements;
+	int			n = array_elements(array, &elements);
+	int64	   *keys = palloc(Max(n, 1) * sizeof(int64));
+	int			kept = 0;
+
+	for (int i = 0; i < n; i++)
+		keys[i] = integer_value(condition->valtype, elements[i]);
+	qsort(keys, n, sizeof(int64), compare_int64);
+	for (int i = 0; i < n; i++)
+	{
+		if (kept > 0 && keys[kept - 1] == keys[i])
+			continue;
+		if (!first && bsearch(&keys[i], state->keys, state->nkeys, sizeof(int64), compare_int64) == NULL)
+			continue;
+		keys[kept++] = keys[i];
+	}
+	state->keys = keys;
+	state->nkeys = kept;
+}
+
+/* Keys that an integer type cannot hold cannot be in the view. */
+static void
+clamp_bounds(TviewScanState *state)
+{
+	if (state->desc->keytype == INT2OID)
+	{
+		state->lower = Max(state->lower, PG_INT16_MIN);
+		state->upper = Min(state->upper, PG_INT16_MAX);
+	}
+	else if (state->desc->keytype == INT4OID)
+	{
+		state->lower = Max(state->lower, PG_INT32_MIN);
+		state->upper = Min(state->upper, PG_INT32_MAX);
+	}
+}
+
+/* Turns the conditions on the key into a list of keys or bounds. */
+static bool
+apply_key_conditions(TviewScanState *state)
+{
+	bool		first = true;
+	int			kept = 0;
+
+	state->lower = PG_INT64_MIN;
+	state->upper = PG_INT64_MAX;
+	for (int i = 0; i < state->plan->nconditions; i++)
+	{
+		const TviewCondition *condition = &state->plan->conditions[i];
+
+		if (condition->attno != state->desc->key)
+		{
+			state->recheck = true;
+			continue;
+		}
+		if (condition->is_array)
+		{
+			take_keys(state, condition, state->values[i].value, first);
+			first = false;
+		}
+		else
+			narrow_bounds(state, condition->strategy,
+						  integer_value(condition->valtype, state->values[i].value));
+	}
+	clamp_bounds(state);
+	if (state->lower > state->upper)
+		return false;
+	if (state->plan->kind != TVIEW_SCAN_KEYS)
+	{
+		state->recheck = state->recheck || !first;
+		return true;
+	}
+	if (first)
+	{
+		state->keys = palloc(sizeof(int64));
+		state->keys[0] = state->lower;
+		state->nkeys = 1;
+		return state->lower == state->upper;
+	}
+	for (int i = 0; i < state->nkeys; i++)
+		if (state->keys[i] >= state->lower && state->keys[i] <= state->upper)
+			state->keys[kept++] = state->keys[i];
+	state->nkeys = kept;
+	return kept > 0;
+}
+
+bool
+tview_values_evaluate(TviewScanState *state)
+{
+	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
+	ListCell   *lc;
+	int			i = 0;
+	bool		possible = true;
+
+	state->recheck = false;
+	state->values = palloc0(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
+	foreach(lc, state->exprs)
+	{
+		TviewScanValue *value = &state->values[i];
+		const TviewCondition *condition = &state->plan->conditions[i];
+		Datum		datum = ExecEvalExprSwitchContext(lfirst(lc), econtext, &value->isnull);
+
+		value->type = condition->is_array ? get_array_type(condition->valtype) : condition->valtype;
+		if (value->isnull)
+			possible = false;
+		else
+		{
+			int16		typlen;
+			bool		typbyval;
+
+			get_typlenbyval(value->type, &typlen, &typbyval);
+			value->value = datumCopy(datum, typbyval, typlen);
+		}
+		i++;
+	}
+	return possible && apply_key_conditions(state);
+}
+
+/* The look-up of a column of the TVIEW. */
+static TviewLookup *
+find_lookup(TviewDesc *desc, AttrNumber attno)
+{
+	for (int i = 0; i < desc->nlookups; i++)
+		if (desc->lookups[i].attno == attno)
+			return &desc->lookups[i];
+	return NULL;
+}
+
+int
+tview_values_lookup_tags(TviewScanState *state, uint64 **tags)
+{
+	const TviewCondition *condition = &state->plan->conditions[0];
+	TviewLookup *lookup = find_lookup(state->desc, condition->attno);
+	TviewTagger tagger;
+	Datum		single = state->values[0].value;
+	Datum	   *elements = &single;
+	int			n = 1;
+
+	if (lookup == NULL ||
+		!tview_meta_fill_tagger(&tagger, lookup->tagger.relid, lookup->tagger.attno,
+								lookup->tagger.opfamily, condition->valtype, lookup->tagger.collation))
+		return -1;
+	state->view_if_none = lookup->is_unique && !condition->is_array;
+	if (condition->is_array)
+		n = array_elements(state->values[0].value, &elements);
+	*tags = palloc(Max(n, 1) * sizeof(uint64));
+	for (int i = 0; i < n; i++)
+		(*tags)[i] = tview_meta_tag(&tagger, elements[i]);
+	return n;
+}

@@ -1,0 +1,287 @@
+/*
+ * relation.c
+ *		What kind of relation a view reads, and the queries of views.
+ *
+ * Only catalogs are read.  Relations are opened with AccessShareLock and
+ * released at once: callers that need the definition to stand still hold
+ * locks of their own, and the fingerprint tells changes.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "lineage/problem.h"
+#include "lineage/relation.h"
+#include "nodes/makefuncs.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+bool
+tview_relation_is_tview(Oid relid)
+{
+	ForeignServer *server;
+
+	if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE)
+		return false;
+	server = GetForeignServer(GetForeignTable(relid)->serverid);
+	return strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "tview_fdw") ==
+		0;
+}
+
+/* Splits [schema.]name; false when it is not a name. */
+static bool
+split_name(const char *text, char **schema, char **name)
+{
+	List *parts;
+
+	if (!SplitIdentifierString(pstrdup(text), '.', &parts) ||
+		list_length(parts) < 1 || list_length(parts) > 2)
+		return false;
+	*name = llast(parts);
+	*schema = list_length(parts) == 2 ? linitial(parts) : NULL;
+	return true;
+}
+
+Oid
+tview_relation_backing(Oid relid)
+{
+	ForeignTable *table = GetForeignTable(relid);
+	ListCell *lc;
+
+	foreach(lc, table->options)
+	{
+		DefElem *option = lfirst_node(DefElem, lc);
+		char *schema;
+		char *name;
+		Oid found;
+
+		if (strcmp(option->defname, "view") != 0)
+			continue;
+		if (!split_name(defGetString(option), &schema, &name))
+			return InvalidOid;
+		if (schema != NULL)
+		{
+			Oid schemaid = get_namespace_oid(schema, true);
+
+			return OidIsValid(schemaid) ? get_relname_relid(name, schemaid)
+										: InvalidOid;
+		}
+		found = get_relname_relid(name, get_rel_namespace(relid));
+		return OidIsValid(found) ? found : RelnameGetRelid(name);
+	}
+	return InvalidOid;
+}
+
+/* Refuses views that cannot be computed for everybody. */
+static TviewRelationKind
+check_view(TviewLineage *lineage, Oid relid)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	bool invoker = RelationHasSecurityInvoker(rel);
+
+	relation_close(rel, AccessShareLock);
+	if (invoker)
+	{
+		tview_problem_set(lineage, ERRCODE_FEATURE_NOT_SUPPORTED,
+						  "Use ALTER VIEW ... RESET (security_invoker).",
+						  "view \"%s\" has the option security_invoker",
+						  tview_problem_relation(relid));
+		return TVIEW_RELATION_REFUSED;
+	}
+	return TVIEW_RELATION_VIEW;
+}
+
+TviewRelationKind
+tview_relation_kind(TviewLineage *lineage, Oid relid, Oid readerid)
+{
+	char relkind = get_rel_relkind(relid);
+	char persistence = relkind ? get_rel_persistence(relid) : 0;
+	Oid schemaid = get_rel_namespace(relid);
+	const char *what;
+
+	if (relkind == 0)
+		what = "dropped relation";
+	else if (IsCatalogNamespace(schemaid) || IsToastNamespace(schemaid) ||
+			 relid < FirstNormalObjectId)
+		what = "system catalog or information schema relation";
+	else if (persistence == RELPERSISTENCE_TEMP)
+		what = "temporary relation";
+	else if (persistence == RELPERSISTENCE_UNLOGGED)
+		what = "unlogged table";
+	else if (relkind == RELKIND_RELATION ||
+			 relkind == RELKIND_PARTITIONED_TABLE)
+		return TVIEW_RELATION_BASE;
+	else if (relkind == RELKIND_VIEW)
+		return check_view(lineage, relid);
+	else if (relkind == RELKIND_FOREIGN_TABLE)
+	{
+		if (tview_relation_is_tview(relid))
+			return TVIEW_RELATION_TVIEW;
+		what = "foreign table";
+	}
+	else if (relkind == RELKIND_MATVIEW)
+		what = "materialized view";
+	else
+		what = "relation of an unsupported kind";
+
+	tview_problem_set(
+		lineage, ERRCODE_FEATURE_NOT_SUPPORTED,
+		"A view behind a TVIEW may read permanent tables, partitioned tables, views and TVIEWs.",
+		"view \"%s\" reads %s \"%s\", whose changes cannot be followed",
+		tview_problem_relation(readerid), what, tview_problem_relation(relid));
+	return TVIEW_RELATION_REFUSED;
+}
+
+/* A null of the type of a column, for columns that are dropped or unknown. */
+static Expr *
+make_null(Form_pg_attribute attr)
+{
+	if (attr->attisdropped)
+		return (Expr *) makeNullConst(INT4OID, -1, InvalidOid);
+	return (Expr *) makeNullConst(attr->atttypid, attr->atttypmod,
+								  attr->attcollation);
+}
+
+/* SELECT the TVIEW's columns, by name, FROM its backing view. */
+static Query *
+make_tview_query(TviewLineage *lineage, Oid relid)
+{
+	Oid viewid = tview_relation_backing(relid);
+	Query *query = makeNode(Query);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	Relation rel;
+
+	if (!OidIsValid(viewid) || get_rel_relkind(viewid) != RELKIND_VIEW)
+	{
+		tview_problem_set(lineage, ERRCODE_UNDEFINED_TABLE, NULL,
+						  "TVIEW \"%s\" has no backing view",
+						  tview_problem_relation(relid));
+		return NULL;
+	}
+	rte->rtekind = RTE_RELATION;
+	rte->relid = viewid;
+	rte->relkind = RELKIND_VIEW;
+	rte->rellockmode = AccessShareLock;
+	rte->inh = true;
+	rte->inFromCl = true;
+	rte->eref = makeAlias("view", NIL);
+	ref->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make1(rte);
+	query->jointree = makeFromExpr(list_make1(ref), NULL);
+
+	rel = relation_open(relid, AccessShareLock);
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), i);
+		AttrNumber attno = attr->attisdropped
+			? InvalidAttrNumber
+			: get_attnum(viewid, NameStr(attr->attname));
+		Expr *expr;
+
+		if (attno == InvalidAttrNumber)
+			expr = make_null(attr);
+		else
+		{
+			Oid type;
+			int32 typmod;
+			Oid collation;
+
+			get_atttypetypmodcoll(viewid, attno, &type, &typmod, &collation);
+			expr = (Expr *) makeVar(1, attno, type, typmod, collation, 0);
+		}
+		query->targetList =
+			lappend(query->targetList,
+					makeTargetEntry(expr, i + 1,
+									pstrdup(NameStr(attr->attname)), false));
+	}
+	relation_close(rel, AccessShareLock);
+	return query;
+}
+
+Query *
+tview_relation_query(TviewLineage *lineage, Oid relid, TviewRelationKind kind)
+{
+	Relation rel;
+	Query *query;
+
+	if (kind == TVIEW_RELATION_TVIEW)
+		return make_tview_query(lineage, relid);
+	rel = relation_open(relid, AccessShareLock);
+	query = copyObject(get_view_query(rel));
+	relation_close(rel, AccessShareLock);
+	return query;
+}
+
+bool
+tview_relation_has_children(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid) &&
+		find_inheritance_children(relid, NoLock) != NIL;
+}
+
+bool
+tview_relation_is_not_null(Oid relid, AttrNumber attno)
+{
+	HeapTuple tuple =
+		SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attno));
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* Is the index a usable one on attno alone, with the operator's equality? */
+static bool
+index_is_unique_on(Relation index, AttrNumber attno, Oid opno)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisunique || !form->indimmediate || !form->indisvalid ||
+		form->indnkeyatts != 1 || form->indkey.values[0] != attno)
+		return false;
+	if (!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		return false;
+	return !OidIsValid(opno) || op_in_opfamily(opno, index->rd_opfamily[0]);
+}
+
+bool
+tview_relation_is_unique(Oid relid, bool inh, AttrNumber attno, Oid opno)
+{
+	Relation rel;
+	bool found = false;
+	ListCell *lc;
+
+	if (inh && tview_relation_has_children(relid))
+		return false;
+	rel = table_open(relid, AccessShareLock);
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		found = found || index_is_unique_on(index, attno, opno);
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+	return found;
+}

@@ -1,0 +1,52 @@
+/*
+ * relation.h
+ *		What kind of relation a view reads, and the queries of views.
+ */
+#ifndef TVIEW_RELATION_H
+#define TVIEW_RELATION_H
+
+#include "postgres.h"
+
+#include "lineage/lineage.h"
+#include "nodes/parsenodes.h"
+
+typedef enum TviewRelationKind
+{
+	TVIEW_RELATION_BASE, /* an ordinary or partitioned table, permanent */
+	TVIEW_RELATION_VIEW,
+	TVIEW_RELATION_TVIEW,
+	TVIEW_RELATION_REFUSED /* the problem is set */
+} TviewRelationKind;
+
+/* Classifies relid as read by the view readerid. */
+extern TviewRelationKind tview_relation_kind(TviewLineage *lineage, Oid relid,
+											 Oid readerid);
+
+/*
+ * A private copy of a view's query, or for a TVIEW a query that selects its
+ * columns from its backing view.  NULL when the problem is set.
+ */
+extern Query *tview_relation_query(TviewLineage *lineage, Oid relid,
+								   TviewRelationKind kind);
+
+/* The backing view of a TVIEW, InvalidOid when there is none. */
+extern Oid tview_relation_backing(Oid relid);
+
+/* Is relid a foreign table of the wrapper tview_fdw? */
+extern bool tview_relation_is_tview(Oid relid);
+
+/*
+ * Is there a unique index whose only key column is attno (immediate, valid, not
+ * partial) and whose equality is that of opno (InvalidOid: of the type)?  Never
+ * for inheritance parents, unless inh is false.
+ */
+extern bool tview_relation_is_unique(Oid relid, bool inh, AttrNumber attno,
+									 Oid opno);
+
+/* Is the column declared NOT NULL? */
+extern bool tview_relation_is_not_null(Oid relid, AttrNumber attno);
+
+/* Has a plain table children whose rows a scan reads too? */
+extern bool tview_relation_has_children(Oid relid);
+
+#endif /* TVIEW_RELATION_H */

@@ -1,0 +1,225 @@
+/*
+ * fill.c
+ *		See fill.h.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "cache/estimate.h"
+#include "cache/handle.h"
+#include "cache/reader.h"
+#include "cache/writer.h"
+#include "compute/compute.h"
+#include "maintain/fill.h"
+#include "maintain/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#define BATCH_ROWS	1000
+#define BATCH_BYTES (1024 * 1024)
+
+/* A build under way. */
+typedef struct Fill
+{
+	TviewDesc  *desc;
+	Snapshot	snapshot;
+	int			flags;
+	bool		storing;		/* the store still takes rows */
+	bool		complete;		/* it has taken all */
+	MemoryContext batch_context;
+	TviewFillBatch batch;
+	TviewProgress *progress;
+	int64		rows;
+} Fill;
+
+/* Copies what a key came to into the batch. */
+static void
+add_item(Fill *fill, const TviewComputed *computed)
+{
+	MemoryContext old = MemoryContextSwitchTo(fill->batch_context);
+	TviewFillItem *item = &fill->batch.items[fill->batch.n++];
+
+	memset(item, 0, sizeof(TviewFillItem));
+	item->key = computed->key;
+	item->root_exists = computed->root_exists;
+	item->storable = computed->nrows <= 1;
+	if (computed->nrows == 1)
+		item->tuple = heap_copy_minimal_tuple(computed->rows[0]);
+	item->ntags = computed->ntags;
+	item->tags = palloc(Max(computed->ntags, 1) * sizeof(uint64));
+	if (computed->ntags > 0)
+		memcpy(item->tags, computed->tags, computed->ntags * sizeof(uint64));
+	item->nlookups = computed->nlookups;
+	item->lookups = palloc(Max(computed->nlookups, 1) * sizeof(uint64));
+	if (computed->nlookups > 0)
+		memcpy(item->lookups, computed->lookups, computed->nlookups * sizeof(uint64));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+store_batch(Fill *fill, bool last)
+{
+	MemoryContext old = MemoryContextSwitchTo(fill->batch_context);
+	int			n = fill->batch.n;
+
+	fill->batch.flags = fill->flags | TVIEW_WRITER_WAIT;
+	if (last && fill->complete)
+		fill->batch.flags |= TVIEW_WRITER_COMPLETE;
+	if (tview_writer_store(fill->desc, fill->snapshot, &fill->batch) != TVIEW_WRITTEN)
+		fill->storing = fill->complete = false;
+	else
+	{
+		fill->rows += n - fill->batch.skipped;
+		if (fill->batch.skipped > 0)
+			fill->complete = false;
+	}
+	if (fill->progress)
+		fill->progress->rows_done = fill->rows;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(fill->batch_context);
+	fill->batch.n = 0;
+}
+
+/* Runs the build to its end, or until the store takes no more. */
+static void
+run_fill(Fill *fill, bool strict)
+{
+	TviewBuild *build = tview_build_open(fill->desc, fill->snapshot);
+	TviewComputed *computed;
+
+	while (fill->storing && (computed = tview_build_next(build)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (strict && computed->nrows > 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("view %s yields %d rows for key %s = " INT64_FORMAT,
+							fill->desc->viewname, computed->nrows, fill->desc->key_name, computed->key),
+					 errdetail("A TVIEW has at most one row for each value of its key."),
+					 errhint("Change the view so that its joins do not multiply rows of the root table.")));
+		add_item(fill, computed);
+		if (fill->batch.n == BATCH_ROWS ||
+			MemoryContextMemAllocated(fill->batch_context, true) > BATCH_BYTES)
+			store_batch(fill, false);
+	}
+	if (fill->storing)
+		store_batch(fill, true);
+	tview_build_close(build);
+}
+
+int64
+tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict, bool *complete)
+{
+	Fill		fill = {.desc = desc, .snapshot = snapshot, .flags = flags, .storing = true, .complete = true};
+	const char *failure;
+	TviewHandle *handle;
+
+	*complete = false;
+	if (!tview_writer_prepare(desc, &fill.batch.clears))
+		return 0;
+	handle = tview_handle_open(desc->serverid, &failure);
+	if (handle == NULL)
+		return 0;
+	fill.batch_context = AllocSetContextCreate(CurrentMemoryContext, "tview fill", ALLOCSET_DEFAULT_SIZES);
+	fill.batch.items = palloc(BATCH_ROWS * sizeof(TviewFillItem));
+	fill.progress = tview_store_progress_begin(handle->store, desc->relid, desc->name,
+											   Max(tview_estimate_rows(desc), 0));
+	PG_TRY();
+	{
+		run_fill(&fill, strict);
+	}
+	PG_FINALLY();
+	{
+		if (fill.progress)
+			tview_store_progress_end(fill.progress);
+	}
+	PG_END_TRY();
+	MemoryContextDelete(fill.batch_context);
+	*complete = fill.complete;
+	return fill.rows;
+}
+
+/* True when no other transaction can have changed a base, or can change it now. */
+static bool
+bases_are_locked(const TviewDesc *desc)
+{
+	for (int i = 0; i < desc->nbases; i++)
+	{
+		Relation	base = table_open(desc->bases[i], NoLock);
+		bool		locked = CheckRelationLockedByMe(base, ShareRowExclusiveLock, true);
+
+		table_close(base, NoLock);
+		if (!locked)
+			return false;
+	}
+	return true;
+}
+
+static void
+populate(TviewDesc *desc)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool		complete;
+
+	PushActiveSnapshot(snapshot);
+	(void) tview_fill_build(desc, snapshot, TVIEW_WRITER_CREATING | TVIEW_WRITER_APPEND, true, &complete);
+	PopActiveSnapshot();
+	UnregisterSnapshot(snapshot);
+}
+
+/* What the error of a failed build means for the creating command. */
+static void
+handle_failure(const TviewDesc *desc, ErrorData *error)
+{
+	if (error->sqlerrcode == ERRCODE_CARDINALITY_VIOLATION ||
+		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+		error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN)
+		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("%s was created, but could not be filled: %s", desc->name, error->message),
+			 errhint("Its rows are computed when they are read; tview.refresh fills it.")));
+	FreeErrorData(error);
+}
+
+void
+tview_fill_populate(Oid relid)
+{
+	TviewDesc  *desc = tview_meta_get(relid, false);
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	TviewReason reason = tview_reader_check(desc, GetLatestSnapshot());
+
+	if (reason.code != TVIEW_BYPASS_NONE && reason.code != TVIEW_BYPASS_OWN_DDL)
+		return;
+	if (!bases_are_locked(desc) || tview_compute_foreign_setting(desc) != NULL)
+		return;
+	tview_xact_drop_rows_on_abort(desc->serverid, relid);
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		populate(desc);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		handle_failure(desc, error);
+	}
+	PG_END_TRY();
+}

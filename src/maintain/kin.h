@@ -1,0 +1,18 @@
+/*
+ * kin.h
+ *		Parents and children: partitioning and inheritance.
+ */
+#ifndef TVIEW_KIN_H
+#define TVIEW_KIN_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+/* Refuses, with an ERROR, tables that are a parent or a child of a TVIEW. */
+extern void tview_kin_refuse(Oid relid);
+
+/* The relation itself and all its ancestors, of either kind. */
+extern List *tview_kin_ancestors(Oid relid);
+
+#endif /* TVIEW_KIN_H */

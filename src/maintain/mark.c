@@ -1,0 +1,239 @@
+/*
+ * mark.c
+ *		See mark.h.
+ *
+ * The row trigger adds the tags of the old and the new image to the
+ * transaction's set; nothing is shared before PRE_COMMIT.  A column that only
+ * serves look-ups is marked when its value appears, disappears or changes: an
+ * unchanged value has its index entry, or the mark of the change that brought
+ * it.  An update that changes no column that any view reads adds nothing.
+ *
+ * The statement triggers raise and lower the flag "being changed by me":
+ * between the first changed row and the AFTER triggers at the end of the
+ * statement, changed rows are not marked yet.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/xact.h"
+#include "cache/pending.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "maintain/mark.h"
+#include "maintain/xact.h"
+#include "meta/tag.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(tview_mark_row);
+PG_FUNCTION_INFO_V1(tview_mark_statement_begin);
+PG_FUNCTION_INFO_V1(tview_mark_statement_end);
+PG_FUNCTION_INFO_V1(tview_mark_truncate);
+
+/* One image of the changed row. */
+typedef struct Image
+{
+	HeapTuple	tuple;			/* NULL: there is none */
+	TupleDesc	tupdesc;
+} Image;
+
+/* Raises when a trigger function is called as anything else. */
+static TriggerData *
+get_trigger(FunctionCallInfo fcinfo, const char *name)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s can only be called as a trigger", name)));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* The value of a column; missing images and NULLs have none. */
+static bool
+get_value(const Image *image, AttrNumber attno, Datum *value)
+{
+	bool		isnull;
+
+	if (image->tuple == NULL)
+		return false;
+	*value = heap_getattr(image->tuple, attno, image->tupdesc, &isnull);
+	return !isnull;
+}
+
+/* True when both images have bitwise the same value; a TOAST pointer equals itself only. */
+static bool
+same_value(const Image *a, const Image *b, AttrNumber attno)
+{
+	Form_pg_attribute att = TupleDescAttr(a->tupdesc, attno - 1);
+	bool		null_a;
+	bool		null_b;
+	Datum		x = heap_getattr(a->tuple, attno, a->tupdesc, &null_a);
+	Datum		y = heap_getattr(b->tuple, attno, b->tupdesc, &null_b);
+
+	if (null_a || null_b)
+		return null_a && null_b;
+	return datumIsEqual(x, y, att->attbyval, att->attlen);
+}
+
+/* True when the update changed a column that some view reads. */
+static bool
+is_relevant(const TviewBase *base, const Image *old, const Image *new)
+{
+	for (int i = 0; i < old->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(old->tupdesc, i);
+
+		if (att->attisdropped)
+			continue;
+		if (!base->all_used &&
+			!bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber, base->used))
+			continue;
+		if (!same_value(old, new, att->attnum))
+			return true;
+	}
+	return false;
+}
+
+/* Puts the root row's key into a mark; false when the image has none. */
+static bool
+set_pk(TviewMark *mark, const TviewBase *base, const Image *image)
+{
+	Datum		value;
+
+	if (base->key == InvalidAttrNumber || !get_value(image, base->key, &value))
+		return false;
+	switch (TupleDescAttr(image->tupdesc, base->key - 1)->attlen)
+	{
+		case sizeof(int16):
+			mark->pk = DatumGetInt16(value);
+			break;
+		case sizeof(int32):
+			mark->pk = DatumGetInt32(value);
+			break;
+		default:
+			mark->pk = DatumGetInt64(value);
+			break;
+	}
+	mark->keyatt = (uint16) base->key_source;
+	mark->flags |= TVIEW_MARK_HAS_PK;
+	return true;
+}
+
+static void
+add_mark(Oid serverid, const TviewMark *mark)
+{
+	if (tview_pending_add(serverid, mark))
+		tview_xact_note_mark(serverid);
+}
+
+/* Adds the marks of one image. */
+static void
+mark_image(const TviewBase *base, const Image *image, const Image *other)
+{
+	for (int i = 0; i < base->ntracked; i++)
+	{
+		TviewTrackedColumn *column = &base->tracked[i];
+		TviewMark	mark = {.rel = base->sourceid};
+		Datum		value;
+
+		if (!get_value(image, column->attno, &value))
+			continue;
+		if (!column->reaches && other->tuple && same_value(image, other, column->attno))
+			continue;
+		mark.tag = tview_meta_tag(&column->tagger, value);
+		if (set_pk(&mark, base, image) && column->is_key)
+			mark.flags |= TVIEW_MARK_IS_KEY;
+		add_mark(base->serverid, &mark);
+	}
+}
+
+/* touch(rel): once per transaction and relation. */
+static void
+mark_touch(const TviewBase *base)
+{
+	TviewMark	mark = {
+		.tag = tview_tag_relation(base->sourceid),
+		.rel = base->sourceid,
+		.flags = TVIEW_MARK_TOUCH,
+	};
+
+	add_mark(base->serverid, &mark);
+}
+
+Datum
+tview_mark_row(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = get_trigger(fcinfo, "tview.mark_row");
+	TupleDesc	tupdesc = RelationGetDescr(data->tg_relation);
+	Image		old = {NULL, tupdesc};
+	Image		new = {NULL, tupdesc};
+
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		new.tuple = data->tg_trigtuple;
+	else
+		old.tuple = data->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		new.tuple = data->tg_newtuple;
+	for (TviewBase *base = tview_meta_base(RelationGetRelid(data->tg_relation)); base; base = base->next)
+	{
+		if (old.tuple && new.tuple && !is_relevant(base, &old, &new))
+			continue;
+		if (base->touch)
+			mark_touch(base);
+		if (old.tuple)
+			mark_image(base, &old, &new);
+		if (new.tuple)
+			mark_image(base, &new, &old);
+	}
+	return PointerGetDatum(NULL);
+}
+
+Datum
+tview_mark_statement_begin(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = get_trigger(fcinfo, "tview.mark_statement_begin");
+
+	tview_xact_arm();
+	tview_pending_begin_statement(RelationGetRelid(data->tg_relation));
+	return PointerGetDatum(NULL);
+}
+
+Datum
+tview_mark_statement_end(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = get_trigger(fcinfo, "tview.mark_statement_end");
+
+	tview_pending_end_statement(RelationGetRelid(data->tg_relation));
+	return PointerGetDatum(NULL);
+}
+
+void
+tview_mark_relation(Oid relid, uint16 flags)
+{
+	for (TviewBase *base = tview_meta_base(relid); base; base = base->next)
+	{
+		TviewMark	mark = {
+			.tag = tview_tag_relation(base->sourceid),
+			.rel = base->sourceid,
+			.flags = TVIEW_MARK_ALL | flags,
+		};
+
+		add_mark(base->serverid, &mark);
+	}
+}
+
+/*
+ * Before TRUNCATE: all BEFORE triggers of all tables fire before the first
+ * table is emptied, so that no trigger function can read in between.
+ */
+Datum
+tview_mark_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = get_trigger(fcinfo, "tview.mark_truncate");
+
+	/* marks are published with the transaction's xid: TRUNCATE assigns one in any case */
+	(void) GetTopTransactionId();
+	tview_mark_relation(RelationGetRelid(data->tg_relation), TVIEW_MARK_GONE);
+	return PointerGetDatum(NULL);
+}

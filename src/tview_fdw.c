@@ -1,0 +1,28 @@
+/*
+ * tview_fdw.c
+ *		Module magic and initialisation.
+ */
+#include "postgres.h"
+
+#include "cache/handle.h"
+#include "cache/pending.h"
+#include "fmgr.h"
+#include "maintain/ddl.h"
+#include "maintain/xact.h"
+#include "meta/meta.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	tview_pending_init();
+	tview_handle_init();
+	tview_meta_init();
+	tview_xact_init();
+	tview_ddl_init();
+	MarkGUCPrefixReserved("tview");
+}
