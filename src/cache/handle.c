@@ -344,7 +344,7 @@ tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doin
 }
 
 void
-tview_handle_forget(Oid serverid)
+tview_handle_detach(Oid serverid)
 {
 	TviewHandle *handle = find_handle(serverid);
 

@@ -64,6 +64,6 @@ extern bool tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
 extern void tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doing);
 
 /* Detaches from the server's store (before its directory is removed). */
-extern void tview_handle_forget(Oid serverid);
+extern void tview_handle_detach(Oid serverid);
 
 #endif							/* TVIEW_HANDLE_H */

@@ -197,7 +197,7 @@ run_end_action(const EndAction *action, bool commit)
 {
 	if (action->kind == END_REMOVE_STORE && commit)
 	{
-		tview_handle_forget(action->serverid);
+		tview_handle_detach(action->serverid);
 		(void) tview_store_remove(action->directory);
 	}
 	else if (action->kind == (commit ? END_DROP_ROWS : END_DROP_ROWS_ON_ABORT) &&

@@ -20,7 +20,7 @@
 
 #include "store/store_private.h"
 
-int			tview_control_errno;
+int tview_control_errno;
 
 /* Counts the forks that led to this process; see tview_store_is_forked. */
 volatile unsigned tview_control_forks;
@@ -73,8 +73,8 @@ tview_control_status(TviewStore *store, int error)
 static void
 note_reason(TviewControl *control, const char *reason)
 {
-	size_t		room = sizeof(control->reset_reason) - 1;
-	size_t		length = strnlen(reason, room);
+	size_t room = sizeof(control->reset_reason) - 1;
+	size_t length = strnlen(reason, room);
 
 	memcpy(control->reset_reason, reason, length);
 	memset(control->reset_reason + length, 0, sizeof(control->reset_reason) - length);
@@ -105,8 +105,8 @@ static uint64_t
 first_epoch(uint64_t above)
 {
 	struct timespec now;
-	uint64_t	start;
-	uint8_t		noise = 0;
+	uint64_t start;
+	uint8_t noise = 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	(void) !getrandom(&noise, sizeof(noise), GRND_NONBLOCK);
@@ -119,16 +119,16 @@ static bool
 is_expected(const TviewControl *control, const TviewStoreIdentity *identity, const struct stat *status)
 {
 	return memcmp(control->magic, TVIEW_CONTROL_MAGIC, sizeof(control->magic)) == 0 &&
-		   control->version == TVIEW_STORE_VERSION &&
-		   control->size == sizeof(TviewControl) &&
-		   control->inode == (uint64_t) status->st_ino &&
-		   atomic_load(&control->replaced) == 0 &&
-		   control->identity.system_id == identity->system_id &&
-		   control->identity.database == identity->database &&
-		   control->identity.server == identity->server &&
-		   control->identity.timeline == identity->timeline &&
-		   control->identity.format == identity->format &&
-		   strncmp(control->identity.boot_id, identity->boot_id, sizeof(identity->boot_id)) == 0;
+		control->version == TVIEW_STORE_VERSION &&
+		control->size == sizeof(TviewControl) &&
+		control->inode == (uint64_t) status->st_ino &&
+		atomic_load(&control->replaced) == 0 &&
+		control->identity.system_id == identity->system_id &&
+		control->identity.database == identity->database &&
+		control->identity.server == identity->server &&
+		control->identity.timeline == identity->timeline &&
+		control->identity.format == identity->format &&
+		strncmp(control->identity.boot_id, identity->boot_id, sizeof(identity->boot_id)) == 0;
 }
 
 /*
@@ -140,8 +140,8 @@ static int
 open_control(const char *path, const TviewStoreIdentity *identity, int *fd, TviewControl **control, bool *expected)
 {
 	struct stat status;
-	void	   *address = NULL;
-	int			rc = 0;
+	void *address = NULL;
+	int rc = 0;
 
 	*control = NULL;
 	*expected = false;
@@ -160,7 +160,7 @@ open_control(const char *path, const TviewStoreIdentity *identity, int *fd, Tvie
 	}
 	*control = address;
 	*expected = address != NULL && (size_t) status.st_size == sizeof(TviewControl) &&
-				is_expected(*control, identity, &status);
+		is_expected(*control, identity, &status);
 	return 0;
 }
 
@@ -199,11 +199,11 @@ fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity, 
 static int
 create_control(const char *dir, const char *path, const TviewStoreIdentity *identity, uint64_t above)
 {
-	char		temporary[PATH_MAX];
-	char		name[64];
-	void	   *address;
-	int			fd;
-	int			rc;
+	char temporary[PATH_MAX];
+	char name[64];
+	void *address;
+	int fd;
+	int rc;
 
 	snprintf(name, sizeof(name), "control.%ld.tmp", (long) getpid());
 	rc = tview_file_path(temporary, dir, name);
@@ -232,11 +232,11 @@ static int
 replace_control(const char *dir, const char *path, const TviewStoreIdentity *identity)
 {
 	TviewControl *control;
-	uint64_t	above = 0;
-	bool		expected;
-	int			lock;
-	int			fd;
-	int			rc;
+	uint64_t above = 0;
+	bool expected;
+	int lock;
+	int fd;
+	int rc;
 
 	rc = tview_file_lock(dir, TVIEW_FILE_LOCK_MS, &lock);
 	if (rc != 0)
@@ -267,9 +267,9 @@ replace_control(const char *dir, const char *path, const TviewStoreIdentity *ide
 static int
 attach_control(const char *dir, const TviewStoreIdentity *identity, int *fd, TviewControl **control)
 {
-	char		path[PATH_MAX];
-	bool		expected;
-	int			rc = tview_file_path(path, dir, "control");
+	char path[PATH_MAX];
+	bool expected;
+	int rc = tview_file_path(path, dir, "control");
 
 	/* more than one round only while others remove or replace the store */
 	for (int round = 0; rc == 0 && round < 5; round++)
@@ -296,7 +296,7 @@ tview_store_attach(const char *dir, const TviewStoreIdentity *identity, TviewSto
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	TviewStore *result;
-	int			rc;
+	int rc;
 
 	*store = NULL;
 	pthread_once(&once, watch_forks);
@@ -342,7 +342,7 @@ tview_store_is_linked(TviewStore *store)
 	struct stat status;
 
 	return atomic_load_explicit(&store->control->replaced, memory_order_relaxed) == 0 &&
-		   fstat(store->control_fd, &status) == 0 && status.st_nlink > 0;
+		fstat(store->control_fd, &status) == 0 && status.st_nlink > 0;
 }
 
 /* The current epoch; 0 also in a forked child. */
@@ -368,7 +368,7 @@ tview_store_reset(TviewStore *store, const char *reason)
 bool
 tview_control_reset_epoch(TviewStore *store, uint64_t epoch, const char *reason)
 {
-	bool		done = epoch != 0 && atomic_compare_exchange_strong(&store->control->epoch, &epoch, 0);
+	bool done = epoch != 0 && atomic_compare_exchange_strong(&store->control->epoch, &epoch, 0);
 
 	if (done)
 	{
@@ -383,11 +383,11 @@ static int
 remove_files(const char *dir)
 {
 	static const TviewStoreIdentity nobody;
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	TviewControl *control;
-	bool		expected;
-	int			fd;
-	int			rc = tview_file_path(path, dir, "control");
+	bool expected;
+	int fd;
+	int rc = tview_file_path(path, dir, "control");
 
 	if (rc != 0)
 		return rc;
@@ -418,12 +418,12 @@ TviewStoreStatus
 tview_store_remove(const char *dir)
 {
 	struct stat status;
-	int			rc = 0;
+	int rc = 0;
 
 	/* another round when somebody attached meanwhile */
 	for (int round = 0; round < 3; round++)
 	{
-		int			lock;
+		int lock;
 
 		if (stat(dir, &status) != 0)
 			return tview_control_status(NULL, errno == ENOENT ? 0 : errno);

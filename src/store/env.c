@@ -36,7 +36,7 @@ tview_env_status(TviewStore *store, int rc)
 			return TVIEW_STORE_BUSY;
 		case MDB_BAD_VALSIZE:
 			return tview_control_status(store, EINVAL);
-		case EINVAL:			/* what a destroyed mutex answers, and what we never cause */
+		case EINVAL: /* what a destroyed mutex answers, and what we never cause */
 		case EOWNERDEAD:
 		case ENOTRECOVERABLE:
 		case ENOENT:
@@ -64,9 +64,9 @@ reset_on_assertion(MDB_env *env, const char *message)
 static bool
 close_is_harmful(void)
 {
-	int			major;
-	int			minor;
-	int			patch;
+	int major;
+	int minor;
+	int patch;
 
 	(void) mdb_version(&major, &minor, &patch);
 	return major == 0 && minor == 9 && patch >= 26 && patch <= 31;
@@ -76,7 +76,7 @@ close_is_harmful(void)
 static int
 stat_file(const TviewStore *store, const char *name, uint64_t *inode, uint64_t *size)
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	struct stat status;
 
 	tview_epoch_path(store, store->entered, name, path);
@@ -95,23 +95,23 @@ stat_file(const TviewStore *store, const char *name, uint64_t *inode, uint64_t *
 static bool
 files_are_whole(const TviewStore *store)
 {
-	uint64_t	inode;
-	uint64_t	size;
+	uint64_t inode;
+	uint64_t size;
 
 	if (stat_file(store, "data.mdb", &inode, &size) != 0 ||
 		inode != store->ring->data_inode ||
 		size < atomic_load(&store->ring->data_size))
 		return false;
 	return stat_file(store, "lock.mdb", &inode, &size) == 0 &&
-		   inode == store->ring->lock_inode && size >= store->ring->lock_size;
+		inode == store->ring->lock_inode && size >= store->ring->lock_size;
 }
 
 /* Remembers what files_are_whole will ask for. */
 static int
 note_files(TviewStore *store)
 {
-	uint64_t	size;
-	int			rc = stat_file(store, "data.mdb", &store->ring->data_inode, &size);
+	uint64_t size;
+	int rc = stat_file(store, "data.mdb", &store->ring->data_inode, &size);
 
 	if (rc == 0)
 		atomic_store(&store->ring->data_size, size);
@@ -125,7 +125,7 @@ void
 tview_env_note_size(TviewStore *store)
 {
 	_Atomic uint64_t *known = &store->ring->data_size;
-	uint64_t	old = atomic_load_explicit(known, memory_order_relaxed);
+	uint64_t old = atomic_load_explicit(known, memory_order_relaxed);
 	struct stat status;
 	mdb_filehandle_t fd;
 
@@ -140,11 +140,11 @@ tview_env_note_size(TviewStore *store)
 static int
 open_env(TviewStore *store)
 {
-	char		path[PATH_MAX];
-	unsigned	flags = MDB_NOTLS;
+	char path[PATH_MAX];
+	unsigned flags = MDB_NOTLS;
 	MDB_envinfo info;
-	MDB_txn    *mdb;
-	int			rc;
+	MDB_txn *mdb;
+	int rc;
 
 	tview_epoch_path(store, store->entered, NULL, path);
 	store->env_sync = atomic_load(&store->ring->sync) != 0;
@@ -174,6 +174,7 @@ open_env(TviewStore *store)
 	if (rc == 0)
 	{
 		store->env_map_size = info.me_mapsize;
+		store->checked_page = 0;
 		rc = mdb_dbi_open(mdb, NULL, 0, &store->main_dbi);
 		mdb_txn_abort(mdb);
 	}
@@ -192,7 +193,7 @@ open_env(TviewStore *store)
 TviewStoreStatus
 tview_env_open(TviewStore *store, bool create)
 {
-	int			rc;
+	int rc;
 
 	if (!create && !files_are_whole(store))
 		return TVIEW_STORE_CORRUPT;
@@ -223,7 +224,7 @@ tview_env_close(TviewStore *store)
 {
 	if (store->env != NULL)
 	{
-		bool		is_alive = atomic_load(&store->control->epoch) == store->entered;
+		bool is_alive = atomic_load(&store->control->epoch) == store->entered;
 
 		if (is_alive && close_is_harmful())
 			(void) mdb_env_set_userctx(store->env, NULL);
@@ -244,7 +245,7 @@ TviewStoreStatus
 tview_env_resize(TviewStore *store, uint64_t size)
 {
 	MDB_envinfo info;
-	int			rc;
+	int rc;
 
 	if (store->read.active || store->write.active)
 		return TVIEW_STORE_BUSY;

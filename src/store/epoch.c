@@ -30,8 +30,8 @@ tview_epoch_path(const TviewStore *store, uint64_t epoch, const char *file, char
 static uint64_t
 round_map_size(uint64_t size)
 {
-	uint64_t	page = (uint64_t) sysconf(_SC_PAGESIZE);
-	uint64_t	least = 16 * page;
+	uint64_t page = (uint64_t) sysconf(_SC_PAGESIZE);
+	uint64_t least = 16 * page;
 
 	return size <= least ? least : (size + page - 1) / page * page;
 }
@@ -54,9 +54,9 @@ static TviewStoreStatus
 create_epoch(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config)
 {
 	TviewStoreConfig rounded = *config;
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	TviewStoreStatus status;
-	int			rc;
+	int rc;
 
 	rounded.map_size = round_map_size(config->map_size);
 	tview_epoch_path(store, epoch, NULL, path);
@@ -81,9 +81,9 @@ static TviewStoreStatus
 revive_locked(TviewStore *store, const TviewStoreConfig *config)
 {
 	TviewStoreStatus status;
-	char		name[32];
-	uint64_t	none = 0;
-	uint64_t	epoch;
+	char name[32];
+	uint64_t none = 0;
+	uint64_t epoch;
 
 	/* under another control file's name these directories are not ours */
 	if (!tview_store_is_linked(store))
@@ -111,8 +111,8 @@ TviewStoreStatus
 tview_store_revive(TviewStore *store, const TviewStoreConfig *config)
 {
 	TviewStoreStatus status;
-	int			lock;
-	int			rc;
+	int lock;
+	int rc;
 
 	if (tview_store_is_forked(store) || !tview_store_is_linked(store))
 		return TVIEW_STORE_RESET;
@@ -135,7 +135,7 @@ tview_store_enter_log(TviewStore *store, uint64_t *epoch)
 	/* a second round when the epoch changed under the first */
 	for (int round = 0; round < 3; round++)
 	{
-		uint64_t	present = tview_store_epoch(store);
+		uint64_t present = tview_store_epoch(store);
 		TviewStoreStatus status;
 
 		if (present == 0)
@@ -158,12 +158,12 @@ tview_store_enter_log(TviewStore *store, uint64_t *epoch)
 static TviewStoreStatus
 adopt_options(TviewStore *store, const TviewStoreConfig *config)
 {
-	TviewRing  *ring = store->ring;
-	uint64_t	size = atomic_load_explicit(&ring->map_size, memory_order_relaxed);
+	TviewRing *ring = store->ring;
+	uint64_t size = atomic_load_explicit(&ring->map_size, memory_order_relaxed);
 
 	if (config != NULL)
 	{
-		uint64_t	wanted = config->map_size == 0 ? size : round_map_size(config->map_size);
+		uint64_t wanted = config->map_size == 0 ? size : round_map_size(config->map_size);
 
 		if ((config->mark_log_size != 0 && config->mark_log_size != ring->mark_log_size) || wanted < size)
 		{
@@ -220,7 +220,7 @@ tview_store_floor(TviewStore *store)
 void
 tview_store_set_floor(TviewStore *store, uint64_t xid)
 {
-	uint64_t	old;
+	uint64_t old;
 
 	if (store->ring == NULL)
 		return;
@@ -271,7 +271,7 @@ tview_store_wal(TviewStore *store)
 void
 tview_store_note_wal(TviewStore *store, uint64_t lsn)
 {
-	uint64_t	old;
+	uint64_t old;
 
 	if (store->ring == NULL)
 		return;

@@ -24,7 +24,7 @@
 int
 tview_file_path(char *path, const char *dir, const char *name)
 {
-	int			n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
+	int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
 
 	return n > 0 && n < PATH_MAX ? 0 : ENAMETOOLONG;
 }
@@ -34,12 +34,12 @@ static int
 write_zeros(int fd, size_t size)
 {
 	static const char zeros[65536];
-	size_t		done = 0;
+	size_t done = 0;
 
 	while (done < size)
 	{
-		size_t		want = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
-		ssize_t		n = pwrite(fd, zeros, want, (off_t) done);
+		size_t want = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
+		ssize_t n = pwrite(fd, zeros, want, (off_t) done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -54,7 +54,7 @@ write_zeros(int fd, size_t size)
 int
 tview_file_create(const char *path, size_t size, int *fd)
 {
-	int			rc;
+	int rc;
 
 	*fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd < 0)
@@ -94,7 +94,7 @@ is_named(int fd, const char *path)
 	struct stat named;
 
 	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
-		   opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+		opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 /*
@@ -105,8 +105,8 @@ is_named(int fd, const char *path)
 int
 tview_file_lock(const char *dir, int milliseconds, int *fd)
 {
-	char		path[PATH_MAX];
-	int			rc = tview_file_path(path, dir, "lock");
+	char path[PATH_MAX];
+	int rc = tview_file_path(path, dir, "lock");
 
 	for (int waited = 0; rc == 0; waited++)
 	{
@@ -142,8 +142,8 @@ tview_file_unlock(int fd)
 int
 tview_file_sync_directory(const char *dir)
 {
-	int			fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int			rc;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
 
 	if (fd < 0)
 		return errno;
@@ -165,14 +165,14 @@ int
 tview_file_remove_epoch(const char *dir, const char *name)
 {
 	static const char *const files[] = {"marks", "data.mdb", "lock.mdb"};
-	char		epoch[PATH_MAX];
-	int			error = tview_file_path(epoch, dir, name);
+	char epoch[PATH_MAX];
+	int error = tview_file_path(epoch, dir, name);
 
 	if (error != 0)
 		return error;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 	{
-		char		path[PATH_MAX];
+		char path[PATH_MAX];
 
 		error = tview_file_path(path, epoch, files[i]);
 		if (error != 0)
@@ -194,7 +194,7 @@ is_epoch_name(const char *name)
 static bool
 is_temporary_name(const char *name)
 {
-	size_t		length = strlen(name);
+	size_t length = strlen(name);
 
 	return strncmp(name, "control.", 8) == 0 && length > 4 && strcmp(name + length - 4, ".tmp") == 0;
 }
@@ -203,21 +203,21 @@ is_temporary_name(const char *name)
 int
 tview_file_remove_leftovers(const char *dir)
 {
-	DIR		   *handle = opendir(dir);
+	DIR *handle = opendir(dir);
 	struct dirent *entry;
-	int			error = 0;
+	int error = 0;
 
 	if (handle == NULL)
 		return errno == ENOENT ? 0 : errno;
 	while ((entry = readdir(handle)) != NULL)
 	{
-		int			rc = 0;
+		int rc = 0;
 
 		if (is_epoch_name(entry->d_name))
 			rc = tview_file_remove_epoch(dir, entry->d_name);
 		else if (is_temporary_name(entry->d_name))
 		{
-			char		path[PATH_MAX];
+			char path[PATH_MAX];
 
 			rc = tview_file_path(path, dir, entry->d_name);
 			if (rc == 0)
@@ -238,8 +238,8 @@ tview_file_boot_id(void)
 
 	if (boot_id[0] == '\0')
 	{
-		int			fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-		ssize_t		n = 0;
+		int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+		ssize_t n = 0;
 
 		if (fd >= 0)
 		{

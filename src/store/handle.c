@@ -50,7 +50,7 @@ hash_of(uint64_t name)
 static void
 hash_add(TviewHandles *handles, uint32_t index)
 {
-	uint32_t	at = hash_of(handles->handle[index].name);
+	uint32_t at = hash_of(handles->handle[index].name);
 
 	while (handles->slot[at] != 0)
 		at = (at + 1) % (2 * TVIEW_MAX_DATABASES);
@@ -61,7 +61,7 @@ hash_add(TviewHandles *handles, uint32_t index)
 static bool
 hash_find(const TviewHandles *handles, uint64_t name, uint32_t *index)
 {
-	uint32_t	at = hash_of(name);
+	uint32_t at = hash_of(name);
 
 	while (handles->slot[at] != 0)
 	{
@@ -78,8 +78,8 @@ bool
 tview_handle_find(TviewStore *store, const TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi)
 {
 	TviewHandles *handles = store->handles;
-	uint64_t	name = name_of(kind, rel);
-	uint32_t	index = handles->last;
+	uint64_t name = name_of(kind, rel);
+	uint32_t index = handles->last;
 
 	/* an unused entry's name is 0, which is the meta database: visible sorts it out */
 	if (handles->handle[index].name != name && !hash_find(handles, name, &index))
@@ -115,8 +115,8 @@ flags_of(TviewDbKind kind)
 int
 tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi)
 {
-	char		name[16];
-	int			rc;
+	char name[16];
+	int rc;
 
 	if (store->handles->count == TVIEW_MAX_DATABASES)
 		return MDB_DBS_FULL;
@@ -133,7 +133,7 @@ tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind, uint32_t
 bool
 tview_handle_is_complete(const TviewStore *store, MDB_txn *mdb)
 {
-	MDB_stat	stat;
+	MDB_stat stat;
 
 	return mdb_stat(mdb, store->main_dbi, &stat) == 0 && stat.ms_entries == store->handles->published;
 }
@@ -142,9 +142,9 @@ tview_handle_is_complete(const TviewStore *store, MDB_txn *mdb)
 static bool
 parse_name(const MDB_val *key, TviewDbKind *kind, uint32_t *rel)
 {
-	char		text[16];
+	char text[16];
 	const char *letter;
-	char	   *end;
+	char *end;
 	unsigned long number;
 
 	if (key->mv_size < 2 || key->mv_size >= sizeof(text))
@@ -164,12 +164,12 @@ parse_name(const MDB_val *key, TviewDbKind *kind, uint32_t *rel)
 static int
 open_one(TviewStore *store, MDB_txn *mdb, const MDB_val *key)
 {
-	char		text[16];
+	char text[16];
 	TviewDbKind kind;
-	uint32_t	rel;
-	uint32_t	index;
-	MDB_dbi		dbi;
-	int			rc;
+	uint32_t rel;
+	uint32_t index;
+	MDB_dbi dbi;
+	int rc;
 
 	if (!parse_name(key, &kind, &rel))
 		return MDB_CORRUPTED;
@@ -189,10 +189,10 @@ open_one(TviewStore *store, MDB_txn *mdb, const MDB_val *key)
 int
 tview_handle_open_all(TviewStore *store)
 {
-	MDB_txn    *mdb;
+	MDB_txn *mdb;
 	MDB_cursor *cursor;
-	MDB_val		key;
-	int			rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &mdb);
+	MDB_val key;
+	int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &mdb);
 
 	if (rc != 0)
 		return rc;
@@ -210,7 +210,7 @@ tview_handle_open_all(TviewStore *store)
 	if (rc == MDB_NOTFOUND)
 		rc = 0;
 	if (rc == 0)
-		rc = mdb_txn_commit(mdb);	/* frees it in any case */
+		rc = mdb_txn_commit(mdb); /* frees it in any case */
 	else
 		mdb_txn_abort(mdb);
 	if (rc == 0)

@@ -39,7 +39,7 @@ tview_log_capacity(TviewStore *store)
 static TviewStoreStatus
 lock_log(TviewStore *store)
 {
-	int			rc;
+	int rc;
 
 	if (!tview_store_is_current(store))
 		return TVIEW_STORE_RESET;
@@ -57,8 +57,8 @@ lock_log(TviewStore *store)
 static void
 fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks, size_t n)
 {
-	uint64_t	slot = position % store->capacity;
-	size_t		first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
+	uint64_t slot = position % store->capacity;
+	size_t first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
 
 	memcpy(store->records + slot, marks, first * sizeof(TviewMark));
 	if (first < n)
@@ -69,9 +69,9 @@ fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks, size_t 
 static int
 flush_slots(TviewStore *store, uint64_t slot, size_t n)
 {
-	size_t		page = (size_t) store->ring->page_size;
-	size_t		begin = TVIEW_RING_HEADER + (size_t) slot * sizeof(TviewMark);
-	size_t		end = begin + n * sizeof(TviewMark);
+	size_t page = (size_t) store->ring->page_size;
+	size_t begin = TVIEW_RING_HEADER + (size_t) slot * sizeof(TviewMark);
+	size_t end = begin + n * sizeof(TviewMark);
 
 	begin -= begin % page;
 	return msync((char *) store->ring + begin, end - begin, MS_SYNC) == 0 ? 0 : errno;
@@ -85,18 +85,18 @@ flush_slots(TviewStore *store, uint64_t slot, size_t n)
 static int
 push(TviewStore *store, const TviewMark *marks, size_t n)
 {
-	TviewRing  *ring = store->ring;
-	uint64_t	tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	bool		sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
-	int			rc = 0;
+	TviewRing *ring = store->ring;
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
+	int rc = 0;
 
 	/* a reader that sees a new record in an old slot must see the head that allowed it */
 	atomic_thread_fence(memory_order_release);
 	fill_slots(store, tail, marks, n);
 	if (sync)
 	{
-		uint64_t	slot = tail % store->capacity;
-		size_t		first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
+		uint64_t slot = tail % store->capacity;
+		size_t first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
 
 		rc = flush_slots(store, slot, first);
 		if (rc == 0 && first < n)
@@ -112,8 +112,8 @@ push(TviewStore *store, const TviewMark *marks, size_t n)
 static uint64_t
 room_of(const TviewStore *store)
 {
-	uint64_t	head = atomic_load_explicit(&store->ring->head, memory_order_relaxed);
-	uint64_t	tail = atomic_load_explicit(&store->ring->tail, memory_order_relaxed);
+	uint64_t head = atomic_load_explicit(&store->ring->head, memory_order_relaxed);
+	uint64_t tail = atomic_load_explicit(&store->ring->tail, memory_order_relaxed);
 
 	return tail - head <= store->capacity ? store->capacity - (tail - head) : 0;
 }
@@ -123,7 +123,7 @@ TviewStoreStatus
 tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 {
 	TviewStoreStatus status;
-	int			rc = 0;
+	int rc = 0;
 
 	if (n == 0)
 		return tview_store_is_current(store) ? TVIEW_STORE_OK : TVIEW_STORE_RESET;
@@ -149,8 +149,8 @@ tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 TviewStoreStatus
 tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out)
 {
-	uint64_t	slot;
-	size_t		first;
+	uint64_t slot;
+	size_t first;
 
 	if (!tview_store_is_current(store))
 		return TVIEW_STORE_RESET;
@@ -175,8 +175,8 @@ TviewStoreStatus
 tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep, size_t nkeep)
 {
 	TviewStoreStatus status = lock_log(store);
-	TviewRing  *ring = store->ring;
-	int			rc = 0;
+	TviewRing *ring = store->ring;
+	int rc = 0;
 
 	if (status != TVIEW_STORE_OK)
 		return status;
@@ -205,7 +205,7 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep, size_
 TviewStoreStatus
 tview_log_trylock_settle(TviewStore *store)
 {
-	int			rc;
+	int rc;
 
 	if (!tview_store_is_current(store))
 		return TVIEW_STORE_RESET;

@@ -16,7 +16,7 @@ int
 tview_mutex_init(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attributes;
-	int			rc;
+	int rc;
 
 	rc = pthread_mutexattr_init(&attributes);
 	if (rc != 0)
@@ -58,13 +58,13 @@ tview_mutex_trylock(pthread_mutex_t *mutex)
 int
 tview_mutex_lock(pthread_mutex_t *mutex, int milliseconds)
 {
-	const int	slices = 10;
-	int			rc = tview_mutex_trylock(mutex);
+	const int slices = 10;
+	int rc = tview_mutex_trylock(mutex);
 
 	for (int i = 0; i < slices && (rc == EBUSY || rc == ETIMEDOUT); i++)
 	{
 		struct timespec until;
-		long		nanoseconds;
+		long nanoseconds;
 
 		clock_gettime(CLOCK_REALTIME, &until);
 		nanoseconds = until.tv_nsec + milliseconds * (1000000L / slices);

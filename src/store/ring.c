@@ -18,7 +18,7 @@
 static uint64_t
 capacity_of(uint64_t mark_log_size)
 {
-	uint64_t	records = mark_log_size / sizeof(TviewMark);
+	uint64_t records = mark_log_size / sizeof(TviewMark);
 
 	return records > TVIEW_RING_MIN_RECORDS ? records : TVIEW_RING_MIN_RECORDS;
 }
@@ -27,7 +27,7 @@ capacity_of(uint64_t mark_log_size)
 static int
 init_locks(TviewRing *ring)
 {
-	int			rc = tview_mutex_init(&ring->append_mutex);
+	int rc = tview_mutex_init(&ring->append_mutex);
 
 	if (rc == 0)
 		rc = tview_mutex_init(&ring->settle_mutex);
@@ -53,13 +53,13 @@ install(TviewStore *store, TviewRing *ring, size_t size, uint64_t epoch)
 int
 tview_ring_create(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config)
 {
-	char		path[PATH_MAX];
-	uint64_t	capacity = capacity_of(config->mark_log_size);
-	size_t		size = TVIEW_RING_HEADER + capacity * sizeof(TviewMark);
-	void	   *address;
-	TviewRing  *ring;
-	int			fd;
-	int			rc;
+	char path[PATH_MAX];
+	uint64_t capacity = capacity_of(config->mark_log_size);
+	size_t size = TVIEW_RING_HEADER + capacity * sizeof(TviewMark);
+	void *address;
+	TviewRing *ring;
+	int fd;
+	int rc;
 
 	tview_epoch_path(store, epoch, "marks", path);
 	rc = tview_file_create(path, size, &fd);
@@ -94,15 +94,15 @@ tview_ring_create(TviewStore *store, uint64_t epoch, const TviewStoreConfig *con
 static bool
 is_valid(const TviewRing *ring, size_t size, uint64_t epoch)
 {
-	uint64_t	head = atomic_load(&ring->head);
-	uint64_t	tail = atomic_load(&ring->tail);
+	uint64_t head = atomic_load(&ring->head);
+	uint64_t tail = atomic_load(&ring->tail);
 
 	return memcmp(ring->magic, TVIEW_RING_MAGIC, sizeof(ring->magic)) == 0 &&
-		   ring->version == TVIEW_STORE_VERSION &&
-		   ring->epoch == epoch &&
-		   ring->capacity == (size - TVIEW_RING_HEADER) / sizeof(TviewMark) &&
-		   ring->page_size == (uint64_t) sysconf(_SC_PAGESIZE) &&
-		   head <= tail && tail - head <= ring->capacity;
+		ring->version == TVIEW_STORE_VERSION &&
+		ring->epoch == epoch &&
+		ring->capacity == (size - TVIEW_RING_HEADER) / sizeof(TviewMark) &&
+		ring->page_size == (uint64_t) sysconf(_SC_PAGESIZE) &&
+		head <= tail && tail - head <= ring->capacity;
 }
 
 /*
@@ -113,8 +113,8 @@ is_valid(const TviewRing *ring, size_t size, uint64_t epoch)
 static int
 adopt_locks(TviewStore *store, TviewRing *ring)
 {
-	int			lock;
-	int			rc;
+	int lock;
+	int rc;
 
 	if (strncmp(ring->boot_id, tview_file_boot_id(), sizeof(ring->boot_id)) == 0)
 		return 0;
@@ -131,11 +131,11 @@ adopt_locks(TviewStore *store, TviewRing *ring)
 TviewStoreStatus
 tview_ring_open(TviewStore *store, uint64_t epoch)
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	struct stat status;
-	void	   *address = NULL;
-	int			fd;
-	int			rc = 0;
+	void *address = NULL;
+	int fd;
+	int rc = 0;
 
 	tview_epoch_path(store, epoch, "marks", path);
 	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);

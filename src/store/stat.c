@@ -18,7 +18,7 @@
 static int
 count_line(const char *line, void *context)
 {
-	int		   *lines = context;
+	int *lines = context;
 
 	/* a header, or "no readers", begins with a letter or a parenthesis */
 	if (strstr(line, "pid") == NULL && line[0] != '(')
@@ -30,14 +30,14 @@ count_line(const char *line, void *context)
 static uint64_t
 used_bytes(TviewStore *store, const MDB_envinfo *info)
 {
-	uint64_t	pages = info->me_last_pgno + 1;
-	uint64_t	unused = 0;
-	bool		was_active = store->read.active;
-	TviewTxn   *txn = &store->read;
+	uint64_t pages = info->me_last_pgno + 1;
+	uint64_t unused = 0;
+	bool was_active = store->read.active;
+	TviewTxn *txn = &store->read;
 	MDB_cursor *cursor;
-	MDB_stat	stat;
-	MDB_val		key;
-	MDB_val		value;
+	MDB_stat stat;
+	MDB_val key;
+	MDB_val value;
 
 	if (mdb_env_stat(store->env, &stat) != 0)
 		return 0;
@@ -48,7 +48,7 @@ used_bytes(TviewStore *store, const MDB_envinfo *info)
 		{
 			while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0)
 			{
-				size_t		n;
+				size_t n;
 
 				memcpy(&n, value.mv_data, sizeof(n));
 				unused += n;
@@ -67,8 +67,8 @@ stat_env(TviewStore *store, TviewStoreStat *stat)
 {
 	MDB_envinfo info;
 	struct stat status;
-	char		path[PATH_MAX];
-	int			readers = 0;
+	char path[PATH_MAX];
+	int readers = 0;
 
 	if (mdb_env_info(store->env, &info) != 0)
 		return;
@@ -118,7 +118,7 @@ tview_store_counters(TviewStore *store, uint32_t rel)
 	/* all look for free slots in the same order, so two who claim for one relation meet */
 	for (int i = 0; i < TVIEW_COUNTER_SLOTS; i++)
 	{
-		uint32_t	found = 0;
+		uint32_t found = 0;
 
 		if (__atomic_compare_exchange_n(&counters[i].rel, &found, rel, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ||
 			found == rel)
@@ -158,7 +158,7 @@ tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name, ui
 	for (int i = 0; i < TVIEW_PROGRESS_SLOTS; i++)
 	{
 		TviewProgress *slot = &store->control->progress[i];
-		int32_t		owner = __atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE);
+		int32_t owner = __atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE);
 		struct timespec now;
 
 		if (is_alive(owner) ||
@@ -192,7 +192,7 @@ tview_store_progress_end(TviewProgress *slot)
 int
 tview_store_progress_list(TviewStore *store, TviewProgress *out)
 {
-	int			n = 0;
+	int n = 0;
 
 	for (int i = 0; i < TVIEW_PROGRESS_SLOTS; i++)
 	{

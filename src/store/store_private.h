@@ -23,35 +23,35 @@
 
 #include "store/store.h"
 
-#define TVIEW_CONTROL_MAGIC		"tviewctl"
-#define TVIEW_RING_MAGIC		"tviewlog"
-#define TVIEW_STORE_VERSION		1	/* of the layouts below */
+#define TVIEW_CONTROL_MAGIC "tviewctl"
+#define TVIEW_RING_MAGIC "tviewlog"
+#define TVIEW_STORE_VERSION 1 /* of the layouts below */
 
-#define TVIEW_COUNTER_SLOTS		1024
-#define TVIEW_MAX_DATABASES		4096
-#define TVIEW_RING_HEADER		4096
-#define TVIEW_RING_MIN_RECORDS	64
+#define TVIEW_COUNTER_SLOTS 1024
+#define TVIEW_MAX_DATABASES 4096
+#define TVIEW_RING_HEADER 4096
+#define TVIEW_RING_MIN_RECORDS 64
 
-#define TVIEW_LOG_LOCK_MS		1000	/* an append's lock is held for microseconds */
-#define TVIEW_WRITE_LOCK_MS		5000	/* a write transaction's for milliseconds */
-#define TVIEW_FILE_LOCK_MS		2000
+#define TVIEW_LOG_LOCK_MS 1000	 /* an append's lock is held for microseconds */
+#define TVIEW_WRITE_LOCK_MS 5000 /* a write transaction's for milliseconds */
+#define TVIEW_FILE_LOCK_MS 2000
 
 /* The file "control". */
 typedef struct TviewControl
 {
 	/* Up to replaced: the same in every version, so that any can reset any. */
-	char		magic[8];
-	uint32_t	version;
-	uint32_t	size;			/* of this file */
-	_Atomic uint64_t epoch;		/* 0: no contents */
-	_Atomic uint32_t replaced;	/* another file has taken this one's name */
+	char magic[8];
+	uint32_t version;
+	uint32_t size;			   /* of this file */
+	_Atomic uint64_t epoch;	   /* 0: no contents */
+	_Atomic uint32_t replaced; /* another file has taken this one's name */
 
-	uint32_t	durable;		/* contents are meant to outlive a power failure */
-	_Atomic uint64_t last_epoch;	/* the highest number given out */
-	uint64_t	inode;			/* own inode: a copied store is not this store */
+	uint32_t durable;			 /* contents are meant to outlive a power failure */
+	_Atomic uint64_t last_epoch; /* the highest number given out */
+	uint64_t inode;				 /* own inode: a copied store is not this store */
 	TviewStoreIdentity identity;
 	_Atomic int64_t reset_time;
-	char		reset_reason[120];	/* written without a lock: for people only */
+	char reset_reason[120]; /* written without a lock: for people only */
 	_Alignas(64) TviewProgress progress[TVIEW_PROGRESS_SLOTS];
 	_Alignas(64) TviewCounters counters[TVIEW_COUNTER_SLOTS];
 } TviewControl;
@@ -59,17 +59,17 @@ typedef struct TviewControl
 /* Header of the file "marks"; the records begin at TVIEW_RING_HEADER. */
 typedef struct TviewRing
 {
-	char		magic[8];
-	uint32_t	version;
-	uint32_t	max_readers;
-	uint64_t	epoch;
-	uint64_t	capacity;		/* records */
-	uint64_t	mark_log_size;	/* as configured */
-	uint64_t	page_size;		/* of the machine, hence of LMDB */
-	uint64_t	data_inode;		/* of data.mdb */
-	uint64_t	lock_inode;		/* of lock.mdb */
-	uint64_t	lock_size;
-	char		boot_id[40];	/* boot in which the mutexes were initialised */
+	char magic[8];
+	uint32_t version;
+	uint32_t max_readers;
+	uint64_t epoch;
+	uint64_t capacity;		/* records */
+	uint64_t mark_log_size; /* as configured */
+	uint64_t page_size;		/* of the machine, hence of LMDB */
+	uint64_t data_inode;	/* of data.mdb */
+	uint64_t lock_inode;	/* of lock.mdb */
+	uint64_t lock_size;
+	char boot_id[40];			/* boot in which the mutexes were initialised */
 	_Atomic uint64_t map_size;	/* the largest that any process has asked for */
 	_Atomic uint64_t data_size; /* data.mdb is at least as large */
 	_Atomic uint32_t sync;
@@ -83,7 +83,7 @@ typedef struct TviewRing
 	_Alignas(64) _Atomic uint64_t tail; /* changes under append_mutex */
 	pthread_mutex_t append_mutex;
 	_Alignas(64) pthread_mutex_t settle_mutex;
-	pthread_mutex_t write_mutex;	/* LMDB has no try-lock of its own */
+	pthread_mutex_t write_mutex; /* LMDB has no try-lock of its own */
 } TviewRing;
 
 _Static_assert(sizeof(TviewRing) <= TVIEW_RING_HEADER, "the ring's header has outgrown its place");
@@ -93,18 +93,18 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "atomics in shared memory must be lo
 struct TviewTxn
 {
 	TviewStore *store;
-	MDB_txn    *mdb;			/* read: kept when reset; write: NULL when not active */
-	TviewCursor *cursors;		/* the open ones */
-	uint32_t	visible;		/* handles [0, visible) can be used in it */
-	bool		active;
-	bool		is_write;
-	TviewStoreStatus failed;	/* why a write transaction was aborted early */
+	MDB_txn *mdb;		  /* read: kept when reset; write: NULL when not active */
+	TviewCursor *cursors; /* the open ones */
+	uint32_t visible;	  /* handles [0, visible) can be used in it */
+	bool active;
+	bool is_write;
+	TviewStoreStatus failed; /* why a write transaction was aborted early */
 };
 
 struct TviewCursor
 {
-	TviewTxn   *txn;
-	MDB_cursor *mdb;			/* NULL: no such database, or its transaction was aborted */
+	TviewTxn *txn;
+	MDB_cursor *mdb; /* NULL: no such database, or its transaction was aborted */
 	TviewCursor *previous;
 	TviewCursor *next;
 };
@@ -112,17 +112,17 @@ struct TviewCursor
 /* An open named database; see handle.c. */
 typedef struct TviewHandle
 {
-	uint64_t	name;			/* rel and kind */
-	MDB_dbi		dbi;
+	uint64_t name; /* rel and kind */
+	MDB_dbi dbi;
 } TviewHandle;
 
 typedef struct TviewHandles
 {
-	uint32_t	published;		/* usable by every transaction that begins */
-	uint32_t	count;			/* with those that the write transaction creates */
-	uint32_t	last;			/* the one found last */
+	uint32_t published; /* usable by every transaction that begins */
+	uint32_t count;		/* with those that the write transaction creates */
+	uint32_t last;		/* the one found last */
 	TviewHandle handle[TVIEW_MAX_DATABASES];
-	uint16_t	slot[2 * TVIEW_MAX_DATABASES];	/* hash: index + 1, 0: free */
+	uint16_t slot[2 * TVIEW_MAX_DATABASES]; /* hash: index + 1, 0: free */
 } TviewHandles;
 
 struct TviewStore
@@ -130,48 +130,49 @@ struct TviewStore
 	TviewControl *control;
 
 	/* the entered epoch, all zero when there is none */
-	uint64_t	entered;
-	TviewRing  *ring;
-	TviewMark  *records;
-	uint64_t	capacity;
-	MDB_env    *env;
-	MDB_dbi		main_dbi;
-	uint64_t	env_map_size;
-	bool		env_sync;
+	uint64_t entered;
+	TviewRing *ring;
+	TviewMark *records;
+	uint64_t capacity;
+	MDB_env *env;
+	MDB_dbi main_dbi;
+	uint64_t env_map_size;
+	uint64_t checked_page; /* last page in use when dead readers were last looked for */
+	bool env_sync;
 	TviewHandles *handles;
-	TviewTxn	read;
-	TviewTxn	write;
-	size_t		ring_size;
-	bool		settle_is_held;
+	TviewTxn read;
+	TviewTxn write;
+	size_t ring_size;
+	bool settle_is_held;
 
-	unsigned	fork_count;		/* see tview_store_is_forked */
-	int			error;
-	int			control_fd;
-	char	   *dir;
+	unsigned fork_count; /* see tview_store_is_forked */
+	int error;
+	int control_fd;
+	char *dir;
 };
 
 /* ---- file.c ---- */
 
-extern int	tview_file_create(const char *path, size_t size, int *fd);
-extern int	tview_file_map(int fd, size_t size, void **address);
-extern int	tview_file_lock(const char *dir, int milliseconds, int *fd);
+extern int tview_file_create(const char *path, size_t size, int *fd);
+extern int tview_file_map(int fd, size_t size, void **address);
+extern int tview_file_lock(const char *dir, int milliseconds, int *fd);
 extern void tview_file_unlock(int fd);
-extern int	tview_file_sync_directory(const char *dir);
-extern int	tview_file_remove_epoch(const char *dir, const char *name);
-extern int	tview_file_remove_leftovers(const char *dir);
-extern int	tview_file_path(char *path, const char *dir, const char *name);
+extern int tview_file_sync_directory(const char *dir);
+extern int tview_file_remove_epoch(const char *dir, const char *name);
+extern int tview_file_remove_leftovers(const char *dir);
+extern int tview_file_path(char *path, const char *dir, const char *name);
 extern const char *tview_file_boot_id(void);
 
 /* ---- mutex.c ---- */
 
-extern int	tview_mutex_init(pthread_mutex_t *mutex);
-extern int	tview_mutex_trylock(pthread_mutex_t *mutex);
-extern int	tview_mutex_lock(pthread_mutex_t *mutex, int milliseconds);
+extern int tview_mutex_init(pthread_mutex_t *mutex);
+extern int tview_mutex_trylock(pthread_mutex_t *mutex);
+extern int tview_mutex_lock(pthread_mutex_t *mutex, int milliseconds);
 extern void tview_mutex_unlock(pthread_mutex_t *mutex);
 
 /* ---- control.c ---- */
 
-extern int	tview_control_errno;
+extern int tview_control_errno;
 extern volatile unsigned tview_control_forks;
 extern TviewStoreStatus tview_control_status(TviewStore *store, int error);
 extern bool tview_control_reset_epoch(TviewStore *store, uint64_t epoch, const char *reason);
@@ -188,7 +189,7 @@ static inline bool
 tview_store_is_current(const TviewStore *store)
 {
 	return store->entered != 0 && !tview_store_is_forked(store) &&
-		   atomic_load_explicit(&store->control->epoch, memory_order_acquire) == store->entered;
+		atomic_load_explicit(&store->control->epoch, memory_order_acquire) == store->entered;
 }
 
 /* ---- epoch.c ---- */
@@ -198,10 +199,10 @@ extern void tview_epoch_path(const TviewStore *store, uint64_t epoch, const char
 
 /* ---- ring.c ---- */
 
-extern int	tview_ring_create(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config);
+extern int tview_ring_create(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config);
 extern TviewStoreStatus tview_ring_open(TviewStore *store, uint64_t epoch);
 extern void tview_ring_close(TviewStore *store);
-extern int	tview_ring_flush_header(TviewStore *store);
+extern int tview_ring_flush_header(TviewStore *store);
 
 /* ---- env.c ---- */
 
@@ -211,13 +212,17 @@ extern TviewStoreStatus tview_env_resize(TviewStore *store, uint64_t size);
 extern TviewStoreStatus tview_env_status(TviewStore *store, int rc);
 extern void tview_env_note_size(TviewStore *store);
 
+/* ---- txn.c ---- */
+
+extern void tview_txn_abort_write(TviewTxn *txn);
+
 /* ---- handle.c ---- */
 
 extern bool tview_handle_find(TviewStore *store, const TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
-extern int	tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
+extern int tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
 extern bool tview_handle_is_complete(const TviewStore *store, MDB_txn *mdb);
-extern int	tview_handle_open_all(TviewStore *store);
+extern int tview_handle_open_all(TviewStore *store);
 extern void tview_handle_publish(TviewStore *store);
 extern void tview_handle_forget(TviewStore *store);
 
-#endif							/* TVIEW_STORE_PRIVATE_H */
+#endif /* TVIEW_STORE_PRIVATE_H */

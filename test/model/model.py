@@ -558,12 +558,12 @@ class Model:
     # ---- one step of a history ----
     WEIGHTS = dict(begin=60, write=320, read=180, resume=120, store=110, settle=60, end=110, flush=3, vacuum=8,
                    crash=2, reset=.5, revive=40, advance=2.5, relieve=1, create=12, drop=.7)
-    OTHERS = dict(commit=.8, flushed=.6, truncate=.01, hurry=.5, most=5, shown=.8, ring=120)   # probabilities; limits
+    OTHERS = dict(commit=.8, flushed=.6, truncate=.01, hurry=.5, most=5, shown=.8, ring=120, rush=0)   # probabilities; limits
     CLIMATES = [dict(),
                 dict(crash=8, reset=3, revive=120, flush=1, flushed=.2, commit=.6, write=200, hurry=.9, most=3),
-                dict(write=60, read=300, resume=25, hurry=.8, store=200, settle=20, advance=5, relieve=25, most=4),
+                dict(write=60, read=250, resume=25, hurry=.8, store=200, settle=20, advance=15, relieve=15, most=4, rush=6),
                 dict(write=120, create=150, drop=40, hurry=.9, most=3, settle=100, shown=.2),
-                dict(write=120, truncate=.1, hurry=.9, most=3, store=200),
+                dict(write=120, truncate=.1, hurry=.5, most=3, store=200),
                 dict(write=200, hurry=.3, resume=50, settle=150, end=200, ring=30)]
 
     def step(s):
@@ -588,7 +588,9 @@ class Model:
         elif what == 'reset': s.reset()
         elif what == 'revive' and not known: s.revive()
         elif what == 'advance' and known: s.advance()
-        elif what == 'relieve' and known: s.relieve()
+        elif what == 'relieve' and known:
+            s.relieve()
+            for _ in range(s.rate['rush']): s.begin_read(None)      # others come at once
         elif what == 'create': s.create()
         elif what == 'drop': s.drop()
 

@@ -15,7 +15,7 @@ static volatile uint64_t sink;
 static void
 read_begin_end(uint64_t i)
 {
-	TviewTxn   *read;
+	TviewTxn *read;
 
 	if (tview_read_begin(store, &read) != TVIEW_STORE_OK)
 		tap_bail("read_begin");
@@ -25,7 +25,7 @@ read_begin_end(uint64_t i)
 static void
 get_one(uint64_t key)
 {
-	TviewValue	value;
+	TviewValue value;
 
 	if (tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) != TVIEW_STORE_OK)
 		tap_bail("get");
@@ -59,8 +59,8 @@ static void
 scan(uint64_t i)
 {
 	static TviewCursor *cursor;
-	TviewValue	key;
-	TviewValue	value;
+	TviewValue key;
+	TviewValue value;
 
 	if (cursor == NULL && tview_cursor_open(txn, TVIEW_DB_ROWS, 1, &cursor) != TVIEW_STORE_OK)
 		tap_bail("cursor_open");
@@ -109,9 +109,9 @@ append_64(uint64_t i)
 static void
 commit_one(uint64_t i)
 {
-	uint64_t	key = TVIEW_KEY_OF(i % ROWS);
-	TviewTxn   *write;
-	void	   *room;
+	uint64_t key = TVIEW_KEY_OF(i % ROWS);
+	TviewTxn *write;
+	void *room;
 
 	if (tview_write_begin(store, false, &write) != TVIEW_STORE_OK ||
 		tview_put_reserve(write, TVIEW_DB_ROWS, 1, &key, 8, 200, &room) != TVIEW_STORE_OK)
@@ -122,13 +122,13 @@ commit_one(uint64_t i)
 }
 
 static void
-measure(const char *name, void (*body) (uint64_t i), uint64_t n)
+measure(const char *name, void (*body)(uint64_t i), uint64_t n)
 {
-	double		best = 1e9;
+	double best = 1e9;
 
 	for (int run = 0; run < 5; run++)
 	{
-		double		begin = tap_now();
+		double begin = tap_now();
 
 		for (uint64_t i = 0; i < n; i++)
 			body(i);
@@ -149,8 +149,8 @@ main(void)
 		tap_bail("write_begin");
 	for (int64_t pk = 0; pk < ROWS; pk++)
 	{
-		uint64_t	key = TVIEW_KEY_OF(pk);
-		void	   *room;
+		uint64_t key = TVIEW_KEY_OF(pk);
+		void *room;
 
 		if (tview_put_append(txn, TVIEW_DB_ROWS, 1, &key, 8, 200, &room) != TVIEW_STORE_OK)
 			tap_bail("put");

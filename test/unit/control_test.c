@@ -19,9 +19,9 @@ typedef struct Race
 {
 	_Atomic int barrier;
 	_Atomic int barrier2;
-	char		path[PATH_MAX];
-	uint64_t	inode[RACERS];
-	uint64_t	epoch[RACERS];
+	char path[PATH_MAX];
+	uint64_t inode[RACERS];
+	uint64_t epoch[RACERS];
 	_Atomic int next;
 } Race;
 
@@ -36,8 +36,8 @@ inode_of(TviewStore *store)
 static int
 race_body(void *argument)
 {
-	Race	   *race = argument;
-	int			me = race->next++;
+	Race *race = argument;
+	int me = race->next++;
 	TviewStore *store;
 
 	tap_barrier(&race->barrier, RACERS);
@@ -57,14 +57,14 @@ race_body(void *argument)
 static void
 test_attach_race(void)
 {
-	int			failed = 0;
-	int			differ = 0;
+	int failed = 0;
+	int differ = 0;
 
 	for (int round = 0; round < 25; round++)
 	{
-		Race	   *race = tap_shared(sizeof(Race));
-		pid_t		pids[RACERS];
-		char		name[32];
+		Race *race = tap_shared(sizeof(Race));
+		pid_t pids[RACERS];
+		char name[32];
 
 		snprintf(name, sizeof(name), "race%d", round);
 		snprintf(race->path, sizeof(race->path), "%s", tap_path(name));
@@ -96,10 +96,10 @@ test_identity(void)
 	TviewStore *old = tap_store(path, &tap_config);
 	TviewStoreIdentity other;
 	TviewStore *store;
-	TviewMark	mark = {.xid = 1};
-	uint64_t	epoch = tview_store_epoch(old);
-	uint64_t	last;
-	int			replaced = 0;
+	TviewMark mark = {.xid = 1};
+	uint64_t epoch = tview_store_epoch(old);
+	uint64_t last;
+	int replaced = 0;
 
 	tap_ok(epoch != 0, "a revived store has an epoch");
 	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK, "attaching once more");
@@ -151,14 +151,14 @@ test_identity(void)
 static void
 spoil_control(const char *path, size_t length, int flags)
 {
-	char		name[PATH_MAX + 16];
-	int			fd;
+	char name[PATH_MAX + 16];
+	int fd;
 
 	snprintf(name, sizeof(name), "%s/control", path);
 	fd = open(name, O_WRONLY | O_CREAT | flags, 0600);
 	for (size_t i = 0; i < length; i += 8)
 	{
-		uint64_t	noise = tap_random();
+		uint64_t noise = tap_random();
 
 		if (write(fd, &noise, 8) != 8)
 			break;
@@ -171,13 +171,13 @@ test_garbage(void)
 {
 	static const size_t lengths[] = {0, 8, 4096, sizeof(TviewControl) - 8, sizeof(TviewControl), sizeof(TviewControl) + 8};
 	const char *path = tap_path("garbage");
-	char		name[PATH_MAX + 16];
-	char		name2[PATH_MAX + 16];
-	char		command[3 * PATH_MAX];
+	char name[PATH_MAX + 16];
+	char name2[PATH_MAX + 16];
+	char command[3 * PATH_MAX];
 	TviewStore *store = tap_store(path, &tap_config);
-	int			good = 0;
+	int good = 0;
 	struct stat status;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	tview_store_detach(store);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
@@ -220,8 +220,8 @@ test_garbage(void)
 static void
 test_remove(void)
 {
-	char		path[PATH_MAX];
-	char		command[PATH_MAX + 32];
+	char path[PATH_MAX];
+	char command[PATH_MAX + 32];
 	TviewStore *store;
 	struct stat status;
 
@@ -254,13 +254,13 @@ test_reset(void)
 {
 	TviewStore *store = tap_store(tap_path("reset"), &tap_config);
 	TviewStoreStat stat;
-	char		reason[300];
+	char reason[300];
 
 	memset(reason, 'x', sizeof(reason));
 	reason[sizeof(reason) - 1] = '\0';
 	tap_is(tview_store_stat(store, &stat), TVIEW_STORE_OK, "stat");
 	tap_ok(stat.epoch != 0 && stat.reset_time == 0 && stat.log_capacity == 1024 && stat.map_size == tap_config.map_size &&
-		   stat.max_readers >= 64 && stat.map_used > 0 && stat.map_used < 65536 && stat.file_size > 0 && stat.floor == UINT64_MAX,
+			   stat.max_readers >= 64 && stat.map_used > 0 && stat.map_used < 65536 && stat.file_size > 0 && stat.floor == UINT64_MAX,
 		   "... describes a fresh store");
 	tview_store_reset(store, "first reason");
 	tview_store_reset(store, "second reason");
@@ -278,8 +278,8 @@ static int
 forked_body(void *argument)
 {
 	TviewStore *store = argument;
-	TviewMark	mark = {.xid = 1};
-	TviewTxn   *txn;
+	TviewMark mark = {.xid = 1};
+	TviewTxn *txn;
 
 	if (tview_store_epoch(store) != 0 || tview_read_begin(store, &txn) != TVIEW_STORE_RESET ||
 		tview_write_begin(store, true, &txn) != TVIEW_STORE_RESET ||
@@ -294,7 +294,7 @@ static void
 test_fork(void)
 {
 	TviewStore *store = tap_store(tap_path("fork"), &tap_config);
-	TviewTxn   *txn;
+	TviewTxn *txn;
 
 	tap_is((uint64_t) tap_wait(tap_fork(forked_body, store)), 0, "a forked child cannot use the handle");
 	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK, "... and does its parent no harm");
@@ -304,7 +304,7 @@ test_fork(void)
 static int
 count_body(void *argument)
 {
-	Race	   *race = argument;
+	Race *race = argument;
 	TviewStore *store;
 
 	if (tview_store_attach(race->path, &tap_identity, &store) != TVIEW_STORE_OK)
@@ -326,11 +326,11 @@ count_body(void *argument)
 static void
 test_counters(void)
 {
-	Race	   *race = tap_shared(sizeof(Race));
-	pid_t		pids[RACERS];
+	Race *race = tap_shared(sizeof(Race));
+	pid_t pids[RACERS];
 	TviewStore *store;
-	int			failed = 0;
-	int			wrong = 0;
+	int failed = 0;
+	int wrong = 0;
 
 	snprintf(race->path, sizeof(race->path), "%s", tap_path("counters"));
 	store = tap_store(race->path, &tap_config);
@@ -370,13 +370,13 @@ progress_body(void *argument)
 static void
 test_progress(void)
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	TviewStore *store;
 	TviewProgress list[TVIEW_PROGRESS_SLOTS];
 	TviewProgress *slots[TVIEW_PROGRESS_SLOTS];
-	char		name[200];
-	pid_t		pid;
-	int			taken = 0;
+	char name[200];
+	pid_t pid;
+	int taken = 0;
 
 	snprintf(path, sizeof(path), "%s", tap_path("progress"));
 	store = tap_store(path, &tap_config);
@@ -388,7 +388,7 @@ test_progress(void)
 	slots[0] = tview_store_progress_begin(store, 7, name, 100);
 	slots[0]->rows_done = 33;
 	tap_ok(tview_store_progress_list(store, list) == 2 && list[0].pid == pid && strcmp(list[0].name, "public.dead") == 0 &&
-		   list[1].rel == 7 && list[1].rows_done == 33 && list[1].rows_expected == 100 && strlen(list[1].name) == 127,
+			   list[1].rel == 7 && list[1].rows_done == 33 && list[1].rows_expected == 100 && strlen(list[1].name) == 127,
 		   "two builds are listed");
 	kill(pid, SIGKILL);
 	tap_wait(pid);
@@ -408,15 +408,15 @@ full_disk_body(void *argument)
 {
 	const char *path = argument;
 	TviewStoreConfig config = tap_config;
-	char		dir[PATH_MAX];
+	char dir[PATH_MAX];
 	TviewStore *store;
-	TviewTxn   *txn;
-	uint64_t	epoch;
-	uint64_t	before;
-	uint64_t	key;
-	void	   *room;
+	TviewTxn *txn;
+	uint64_t epoch;
+	uint64_t before;
+	uint64_t key;
+	void *room;
 	TviewStoreStatus status = TVIEW_STORE_OK;
-	int			rows = 0;
+	int rows = 0;
 
 	snprintf(dir, sizeof(dir), "%s/store", path);
 	if (mount("tmpfs", path, "tmpfs", 0, "size=100k") != 0)
@@ -464,8 +464,8 @@ full_disk_body(void *argument)
 static void
 test_full_disk(void)
 {
-	char		path[PATH_MAX];
-	int			result;
+	char path[PATH_MAX];
+	int result;
 
 	snprintf(path, sizeof(path), "%s", tap_path("disk"));
 	mkdir(path, 0700);

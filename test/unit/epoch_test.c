@@ -18,7 +18,7 @@
 
 typedef struct Shared
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	_Atomic int stop;
 	_Atomic uint64_t epochs;
 	_Atomic uint64_t rows;
@@ -27,9 +27,9 @@ typedef struct Shared
 static int
 count_epoch_directories(const char *path)
 {
-	DIR		   *dir = opendir(path);
+	DIR *dir = opendir(path);
 	struct dirent *entry;
-	int			n = 0;
+	int n = 0;
 
 	while ((entry = readdir(dir)) != NULL)
 		n += entry->d_name[0] == 'e';
@@ -42,11 +42,11 @@ static int
 live_once(Shared *shared, TviewStore *store, uint64_t *last)
 {
 	TviewStoreStatus status;
-	TviewMark	mark = {0};
-	TviewTxn   *txn;
-	TviewValue	value;
-	uint64_t	epoch;
-	uint64_t	key = 1;
+	TviewMark mark = {0};
+	TviewTxn *txn;
+	TviewValue value;
+	uint64_t epoch;
+	uint64_t key = 1;
 
 	if (tap_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK)
 		return 1;
@@ -95,10 +95,10 @@ live_once(Shared *shared, TviewStore *store, uint64_t *last)
 static int
 live_body(void *argument)
 {
-	Shared	   *shared = argument;
+	Shared *shared = argument;
 	TviewStore *store;
-	uint64_t	last = 0;
-	int			result = 0;
+	uint64_t last = 0;
+	int result = 0;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK)
 		return 20;
@@ -119,9 +119,9 @@ live_body(void *argument)
 static void
 test_lives(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
-	pid_t		pids[PROCESSES];
-	int			failed = 0;
+	Shared *shared = tap_shared(sizeof(Shared));
+	pid_t pids[PROCESSES];
+	int failed = 0;
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("lives"));
 	for (int i = 0; i < PROCESSES; i++)
@@ -130,7 +130,7 @@ test_lives(void)
 	shared->stop = 1;
 	for (int i = 0; i < PROCESSES; i++)
 	{
-		int			result = tap_wait(pids[i]);
+		int result = tap_wait(pids[i]);
 
 		if (result != 0)
 			tap_note("process %d: %d", i, result);
@@ -146,10 +146,11 @@ static void
 test_words(void)
 {
 	TviewStore *store = tap_store(tap_path("words"), &tap_config);
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	tap_ok(tview_store_floor(store) == UINT64_MAX && tview_store_floor_lsn(store) == 0 &&
-		   !tview_store_floor_is_flushed(store) && tview_store_wal(store) == 0, "a new epoch knows no floor");
+			   !tview_store_floor_is_flushed(store) && tview_store_wal(store) == 0,
+		   "a new epoch knows no floor");
 	tview_store_set_floor(store, 100);
 	tview_store_set_floor(store, 90);
 	tap_is(tview_store_floor(store), 100, "the floor gets a value and is not lowered");
@@ -164,15 +165,16 @@ test_words(void)
 	tview_store_reset(store, "test");
 	tap_is(tap_enter(store, &tap_config, &epoch), TVIEW_STORE_OK, "another epoch");
 	tap_ok(tview_store_floor(store) == UINT64_MAX && tview_store_floor_lsn(store) == 0 &&
-		   !tview_store_floor_is_flushed(store) && tview_store_wal(store) == 0, "... begins without them");
+			   !tview_store_floor_is_flushed(store) && tview_store_wal(store) == 0,
+		   "... begins without them");
 	tview_store_detach(store);
 }
 
 static void
 put_rows(TviewStore *store, uint64_t n, size_t size)
 {
-	TviewTxn   *txn;
-	void	   *room;
+	TviewTxn *txn;
+	void *room;
 	TviewStoreStatus status = tview_write_begin(store, true, &txn);
 
 	for (uint64_t key = 0; status == TVIEW_STORE_OK && key < n; key++)
@@ -190,7 +192,7 @@ grow_body(void *argument)
 {
 	TviewStoreConfig config = tap_config;
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	config.map_size = 64 << 20;
 	if (tview_store_attach(argument, &tap_identity, &store) != TVIEW_STORE_OK ||
@@ -204,15 +206,15 @@ grow_body(void *argument)
 static void
 test_options(void)
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	TviewStoreConfig config = tap_config;
 	TviewStoreStat stat;
 	TviewStore *store;
-	TviewTxn   *txn;
-	TviewValue	value;
-	uint64_t	epoch;
-	uint64_t	before;
-	uint64_t	key = 9999;
+	TviewTxn *txn;
+	TviewValue value;
+	uint64_t epoch;
+	uint64_t before;
+	uint64_t key = 9999;
 
 	snprintf(path, sizeof(path), "%s", tap_path("options"));
 	store = tap_store(path, &config);
@@ -233,7 +235,8 @@ test_options(void)
 	tap_ok(tap_enter(store, &config, &epoch) == TVIEW_STORE_OK && epoch > before, "... and is revived with it");
 	config.map_size = 32 << 20;
 	tap_ok(tview_store_enter(store, &config, &epoch) == TVIEW_STORE_OK && tview_store_stat(store, &stat) == TVIEW_STORE_OK &&
-		   stat.map_size == 32 << 20, "a larger map is adopted");
+			   stat.map_size == 32 << 20,
+		   "a larger map is adopted");
 	config.mark_log_size *= 2;
 	tap_is(tview_store_enter(store, &config, &epoch), TVIEW_STORE_RESET, "another size of the mark log resets");
 	tap_ok(tap_enter(store, &config, &epoch) == TVIEW_STORE_OK && tview_log_capacity(store) == 2048, "... and is what the next epoch has");
@@ -244,12 +247,12 @@ test_options(void)
 static TviewStoreStatus
 enter_spoilt(const char *name, const char *command)
 {
-	char		path[PATH_MAX];
-	char		line[2 * PATH_MAX];
+	char path[PATH_MAX];
+	char line[2 * PATH_MAX];
 	TviewStore *store;
 	TviewStoreStatus status;
-	uint64_t	epoch;
-	uint64_t	next;
+	uint64_t epoch;
+	uint64_t next;
 
 	snprintf(path, sizeof(path), "%s", tap_path(name));
 	store = tap_store(path, &tap_config);
@@ -280,7 +283,7 @@ test_damage(void)
 	{
 		const char *what;
 		const char *command;
-	}			cases[] = {
+	} cases[] = {
 		{"no damage", "true"},
 		{"truncated data.mdb", "truncate -s -4096 data.mdb"},
 		{"data.mdb of one page", "truncate -s 4096 data.mdb"},
@@ -299,7 +302,7 @@ test_damage(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		char		name[32];
+		char name[32];
 
 		snprintf(name, sizeof(name), "damage%zu", i);
 		tap_is(enter_spoilt(name, cases[i].command), i == 0 ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT, cases[i].what);
@@ -312,9 +315,9 @@ test_half_revive(void)
 {
 	const char *path = tap_path("half");
 	TviewStore *store;
-	char		command[PATH_MAX + 128];
-	uint64_t	epoch;
-	int			lock;
+	char command[PATH_MAX + 128];
+	uint64_t epoch;
+	int lock;
 
 	if (tview_store_attach(path, &tap_identity, &store) != TVIEW_STORE_OK)
 		tap_bail("attach");

@@ -17,10 +17,10 @@
 
 typedef struct Shared
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	_Atomic int next;
 	_Atomic int stop;
-	_Atomic uint64_t acknowledged[16];	/* by writer: marks that append said were in */
+	_Atomic uint64_t acknowledged[16]; /* by writer: marks that append said were in */
 	_Atomic uint64_t answer;
 } Shared;
 
@@ -28,18 +28,16 @@ typedef struct Shared
 static TviewMark
 make_mark(uint64_t writer, uint64_t number)
 {
-	uint64_t	mix = (writer * 1000003 + number) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t mix = (writer * 1000003 + number) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return (TviewMark) {
-		.tag = number, .xid = writer, .pk = (int64_t) mix, .rel = (uint32_t) (mix >> 32),
-		.keyatt = (uint16_t) mix, .flags = (uint16_t) (mix >> 16)
-	};
+	return (TviewMark){
+		.tag = number, .xid = writer, .pk = (int64_t) mix, .rel = (uint32_t) (mix >> 32), .keyatt = (uint16_t) mix, .flags = (uint16_t) (mix >> 16)};
 }
 
 static bool
 mark_is_whole(const TviewMark *mark)
 {
-	TviewMark	expected = make_mark(mark->xid, mark->tag);
+	TviewMark expected = make_mark(mark->xid, mark->tag);
 
 	return memcmp(mark, &expected, sizeof(expected)) == 0;
 }
@@ -49,10 +47,10 @@ test_basics(void)
 {
 	TviewStore *store = tap_store(tap_path("basics"), &tap_config);
 	TviewStore *other;
-	TviewMark	marks[1100];
-	TviewMark	out[1100];
-	uint64_t	epoch;
-	int			wrong = 0;
+	TviewMark marks[1100];
+	TviewMark out[1100];
+	uint64_t epoch;
+	int wrong = 0;
 
 	for (uint64_t i = 0; i < 1100; i++)
 		marks[i] = make_mark(1, i);
@@ -78,8 +76,8 @@ test_basics(void)
 		   "... across the end of the ring");
 	for (int i = 0; i < 5000; i++)
 	{
-		size_t		n = tap_random() % 300 + 1;
-		uint64_t	tail = tview_log_tail(store);
+		size_t n = tap_random() % 300 + 1;
+		uint64_t tail = tview_log_tail(store);
 
 		wrong += tview_log_trim(store, tail, NULL, 0) != TVIEW_STORE_OK;
 		wrong += tview_log_append(store, marks, n) != TVIEW_STORE_OK;
@@ -95,8 +93,8 @@ test_basics(void)
 	tap_ok(tview_log_append(other, marks, 1) == TVIEW_STORE_OK && tview_log_tail(other) == tview_log_tail(store), "... is enough to append");
 	tview_store_reset(store, "test");
 	tap_ok(tview_log_append(other, marks, 1) == TVIEW_STORE_RESET && tview_log_append(other, marks, 0) == TVIEW_STORE_RESET &&
-		   tview_log_read(other, 0, 0, out) == TVIEW_STORE_RESET && tview_log_trim(other, 1, NULL, 0) == TVIEW_STORE_RESET &&
-		   tview_log_trylock_settle(other) == TVIEW_STORE_RESET && tview_store_enter_log(other, &epoch) == TVIEW_STORE_RESET,
+			   tview_log_read(other, 0, 0, out) == TVIEW_STORE_RESET && tview_log_trim(other, 1, NULL, 0) == TVIEW_STORE_RESET &&
+			   tview_log_trylock_settle(other) == TVIEW_STORE_RESET && tview_store_enter_log(other, &epoch) == TVIEW_STORE_RESET,
 		   "after a reset everything says so");
 	tview_store_detach(other);
 	tview_store_detach(store);
@@ -106,19 +104,19 @@ test_basics(void)
 static int
 writer_body(void *argument)
 {
-	Shared	   *shared = argument;
-	int			me = shared->next++;
-	uint64_t	number = shared->acknowledged[me];
+	Shared *shared = argument;
+	int me = shared->next++;
+	uint64_t number = shared->acknowledged[me];
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter_log(store, &epoch) != TVIEW_STORE_OK)
 		return 1;
 	while (!shared->stop)
 	{
-		TviewMark	marks[BATCH];
-		size_t		n = tap_random() % BATCH + 1;
+		TviewMark marks[BATCH];
+		size_t n = tap_random() % BATCH + 1;
 		TviewStoreStatus status;
 
 		for (size_t i = 0; i < n; i++)
@@ -142,21 +140,21 @@ writer_body(void *argument)
 static int
 reader_body(void *argument)
 {
-	Shared	   *shared = argument;
+	Shared *shared = argument;
 	TviewStore *store;
-	TviewMark	out[200];
-	uint64_t	epoch;
-	uint64_t	reads = 0;
+	TviewMark out[200];
+	uint64_t epoch;
+	uint64_t reads = 0;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter_log(store, &epoch) != TVIEW_STORE_OK)
 		return 1;
 	while (!shared->stop)
 	{
-		uint64_t	head = tview_log_head(store);
-		uint64_t	tail = tview_log_tail(store);
-		size_t		n;
-		uint64_t	from;
+		uint64_t head = tview_log_head(store);
+		uint64_t tail = tview_log_tail(store);
+		size_t n;
+		uint64_t from;
 		TviewStoreStatus status;
 
 		if (tail < head)
@@ -185,10 +183,10 @@ reader_body(void *argument)
 static bool
 drain(TviewStore *store, uint64_t *expected)
 {
-	TviewMark	out[1024];
-	uint64_t	head = tview_log_head(store);
-	uint64_t	tail = tview_log_tail(store);
-	size_t		n = (size_t) (tail - head);
+	TviewMark out[1024];
+	uint64_t head = tview_log_head(store);
+	uint64_t tail = tview_log_tail(store);
+	size_t n = (size_t) (tail - head);
 
 	if (tview_log_read(store, head, n, out) != TVIEW_STORE_OK)
 		return false;
@@ -201,15 +199,15 @@ drain(TviewStore *store, uint64_t *expected)
 static void
 test_writers(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
-	uint64_t	expected[16] = {0};
-	pid_t		pids[WRITERS + 1];
+	Shared *shared = tap_shared(sizeof(Shared));
+	uint64_t expected[16] = {0};
+	pid_t pids[WRITERS + 1];
 	TviewStore *store;
-	double		end;
-	uint64_t	total = 0;
-	bool		good = true;
-	int			failed = 0;
-	bool		all = true;
+	double end;
+	uint64_t total = 0;
+	bool good = true;
+	int failed = 0;
+	bool all = true;
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("writers"));
 	store = tap_store(shared->path, &tap_config);
@@ -222,7 +220,7 @@ test_writers(void)
 	shared->stop = 1;
 	for (int i = 0; i <= WRITERS; i++)
 	{
-		int			result = tap_wait(pids[i]);
+		int result = tap_wait(pids[i]);
 
 		if (result != 0)
 			tap_note("process %d: %d", i, result);
@@ -244,21 +242,21 @@ test_writers(void)
 static void
 test_kill(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
-	uint64_t	expected[16] = {0};
+	Shared *shared = tap_shared(sizeof(Shared));
+	uint64_t expected[16] = {0};
 	TviewStore *store;
-	bool		good = true;
-	int			died = 0;
-	double		slowest = 0;
+	bool good = true;
+	int died = 0;
+	double slowest = 0;
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("kill"));
 	store = tap_store(shared->path, &tap_config);
 	for (int round = 0; good && round < 200; round++)
 	{
-		uint64_t	before = expected[0];
-		double		begin;
-		double		until;
-		pid_t		pid;
+		uint64_t before = expected[0];
+		double begin;
+		double until;
+		pid_t pid;
 
 		shared->next = 0;
 		/* an append may be in though its writer died before it could say so */
@@ -286,7 +284,7 @@ static int
 die_locked_body(void *argument)
 {
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	if (tview_store_attach(argument, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK ||
@@ -302,7 +300,7 @@ static int
 settle_body(void *argument)
 {
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	if (tview_store_attach(argument, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter_log(store, &epoch) != TVIEW_STORE_OK)
@@ -313,10 +311,10 @@ settle_body(void *argument)
 static void
 test_dead_owner(void)
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	TviewStore *store;
-	TviewTxn   *txn;
-	TviewMark	mark = make_mark(1, 1);
+	TviewTxn *txn;
+	TviewMark mark = make_mark(1, 1);
 
 	snprintf(path, sizeof(path), "%s", tap_path("dead"));
 	store = tap_store(path, &tap_config);
@@ -337,7 +335,7 @@ test_dead_owner(void)
 
 typedef struct Stopped
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	_Atomic int result;
 } Stopped;
 
@@ -345,10 +343,10 @@ typedef struct Stopped
 static int
 stop_locked_body(void *argument)
 {
-	Stopped    *stopped = argument;
-	TviewMark	mark = make_mark(2, 2);
+	Stopped *stopped = argument;
+	TviewMark mark = make_mark(2, 2);
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	if (tview_store_attach(stopped->path, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK ||
@@ -366,14 +364,14 @@ stop_locked_body(void *argument)
 static void
 test_stopped_owner(void)
 {
-	Stopped    *stopped = tap_shared(sizeof(Stopped));
-	TviewMark	mark = make_mark(1, 1);
+	Stopped *stopped = tap_shared(sizeof(Stopped));
+	TviewMark mark = make_mark(1, 1);
 	TviewStoreStat stat;
 	TviewStore *store;
-	uint64_t	epoch;
-	double		begin;
-	double		took;
-	pid_t		pid;
+	uint64_t epoch;
+	double begin;
+	double took;
+	pid_t pid;
 
 	snprintf(stopped->path, sizeof(stopped->path), "%s", tap_path("stopped"));
 	store = tap_store(stopped->path, &tap_config);
@@ -399,13 +397,13 @@ test_sync(void)
 {
 	TviewStoreConfig config = tap_config;
 	TviewStoreIdentity durable = tap_identity;
-	TviewMark	marks[300];
-	TviewMark	out[300];
+	TviewMark marks[300];
+	TviewMark out[300];
 	TviewStore *store;
-	TviewTxn   *txn;
-	uint64_t	epoch;
-	uint64_t	key = 1;
-	int			wrong = 0;
+	TviewTxn *txn;
+	uint64_t epoch;
+	uint64_t key = 1;
+	int wrong = 0;
 
 	config.sync = true;
 	durable.boot_id[0] = '\0';
@@ -436,7 +434,7 @@ test_sync(void)
 		tview_store_enter(store, &config, &epoch) != TVIEW_STORE_OK)
 		tap_bail("sync store again");
 	tap_ok(tview_log_append(store, marks, 1) == TVIEW_STORE_OK && tview_log_trylock_settle(store) == TVIEW_STORE_OK &&
-		   tview_write_begin(store, false, &txn) == TVIEW_STORE_OK,
+			   tview_write_begin(store, false, &txn) == TVIEW_STORE_OK,
 		   "locks of an earlier boot are taken back");
 	tview_store_detach(store);
 }

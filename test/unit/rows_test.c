@@ -21,8 +21,8 @@
 /* What the rows should be: sizes by pk - KEYS / 2, 0 for none. */
 typedef struct Model
 {
-	size_t		size[KEYS];
-	uint8_t		fill[KEYS];
+	size_t size[KEYS];
+	uint8_t fill[KEYS];
 } Model;
 
 static int64_t
@@ -39,8 +39,8 @@ pk_of(int i)
 static int
 compare_pks(const void *a, const void *b)
 {
-	int64_t		x = *(const int64_t *) a;
-	int64_t		y = *(const int64_t *) b;
+	int64_t x = *(const int64_t *) a;
+	int64_t y = *(const int64_t *) b;
 
 	return x < y ? -1 : x > y;
 }
@@ -64,13 +64,13 @@ value_is(const Model *model, int i, const TviewValue *value)
 static int
 change_rows(TviewTxn *txn, Model *model, int n)
 {
-	int			wrong = 0;
+	int wrong = 0;
 
 	for (; n > 0; n--)
 	{
-		int			i = (int) (tap_random() % KEYS);
-		uint64_t	key = TVIEW_KEY_OF(pks[i]);
-		void	   *room = NULL;
+		int i = (int) (tap_random() % KEYS);
+		uint64_t key = TVIEW_KEY_OF(pks[i]);
+		void *room = NULL;
 		TviewStoreStatus status;
 
 		if (tap_random() % 3 == 0)
@@ -98,7 +98,7 @@ change_rows(TviewTxn *txn, Model *model, int n)
 static int
 model_seek(const Model *model, TviewSeek seek, int current, int64_t pk)
 {
-	int			i;
+	int i;
 
 	switch (seek)
 	{
@@ -135,20 +135,20 @@ static int
 check_seeks(TviewTxn *txn, const Model *model, int n)
 {
 	TviewCursor *cursor;
-	int			current = -1;
-	int			wrong = 0;
+	int current = -1;
+	int wrong = 0;
 
 	if (tview_cursor_open(txn, TVIEW_DB_ROWS, 9, &cursor) != TVIEW_STORE_OK)
 		return 1;
 	for (; n > 0; n--)
 	{
-		TviewSeek	seek = (TviewSeek) (tap_random() % 6);
-		int64_t		pk = pks[tap_random() % KEYS];
-		uint64_t	wanted;
-		TviewValue	key = {&wanted, sizeof(wanted)};
-		TviewValue	value;
+		TviewSeek seek = (TviewSeek) (tap_random() % 6);
+		int64_t pk = pks[tap_random() % KEYS];
+		uint64_t wanted;
+		TviewValue key = {&wanted, sizeof(wanted)};
+		TviewValue value;
 		TviewStoreStatus status;
-		int			expected;
+		int expected;
 
 		if (tap_random() % 2 == 0 && pk != INT64_MIN && pk != INT64_MAX)
 			pk += (int64_t) (tap_random() % 3) - 1;
@@ -161,7 +161,7 @@ check_seeks(TviewTxn *txn, const Model *model, int n)
 			wrong++;
 		else if (expected >= 0)
 			wrong += key.size != 8 || TVIEW_PK_OF(*(const uint64_t *) key.data) != pks[expected] ||
-					 !value_is(model, expected, &value);
+				!value_is(model, expected, &value);
 		current = expected;
 	}
 	tview_cursor_close(cursor);
@@ -172,12 +172,12 @@ check_seeks(TviewTxn *txn, const Model *model, int n)
 static int
 check_gets(TviewTxn *txn, const Model *model)
 {
-	int			wrong = 0;
+	int wrong = 0;
 
 	for (int i = 0; i < KEYS; i++)
 	{
-		uint64_t	key = TVIEW_KEY_OF(pks[i]);
-		TviewValue	value;
+		uint64_t key = TVIEW_KEY_OF(pks[i]);
+		TviewValue value;
 		TviewStoreStatus status = tview_get(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key), &value);
 
 		if (model->size[i] == 0)
@@ -194,10 +194,10 @@ test_model(void)
 	static Model model;
 	static Model before;
 	TviewStore *store = tap_store(tap_path("model"), &tap_config);
-	TviewTxn   *txn;
-	int			wrong[4] = {0};
-	uint64_t	entries;
-	uint64_t	bytes;
+	TviewTxn *txn;
+	int wrong[4] = {0};
+	uint64_t entries;
+	uint64_t bytes;
 
 	for (int i = 0; i < KEYS; i++)
 		pks[i] = pk_of(i);
@@ -207,7 +207,7 @@ test_model(void)
 			pks[i] = pks[i - 1] + 1;
 	for (int round = 0; round < 100; round++)
 	{
-		bool		commit = tap_random() % 4 != 0;
+		bool commit = tap_random() % 4 != 0;
 
 		before = model;
 		if (tview_write_begin(store, true, &txn) != TVIEW_STORE_OK)
@@ -242,7 +242,8 @@ test_model(void)
 	tap_ok(wrong[0] == 0 && tview_write_commit(txn) == TVIEW_STORE_OK, "... but a database that can be filled again");
 	tview_read_begin(store, &txn);
 	tap_ok(check_gets(txn, &model) == 0 && tview_stat(txn, TVIEW_DB_ROWS, 9, &entries, &bytes) == TVIEW_STORE_OK &&
-		   entries > 20 && entries <= 50 && bytes >= 4096, "... and says its size");
+			   entries > 20 && entries <= 50 && bytes >= 4096,
+		   "... and says its size");
 	tview_store_detach(store);
 }
 
@@ -250,24 +251,24 @@ static void
 test_kinds(void)
 {
 	TviewStore *store = tap_store(tap_path("kinds"), &tap_config);
-	TviewTxn   *txn;
-	TviewTxn   *other;
+	TviewTxn *txn;
+	TviewTxn *other;
 	TviewCursor *cursor;
-	TviewValue	value;
-	TviewValue	key;
-	uint8_t		index_key[16];
-	uint64_t	number = 5;
-	uint64_t	entries;
-	uint64_t	bytes;
-	void	   *room;
-	int			wrong = 0;
+	TviewValue value;
+	TviewValue key;
+	uint8_t index_key[16];
+	uint64_t number = 5;
+	uint64_t entries;
+	uint64_t bytes;
+	void *room;
+	int wrong = 0;
 
 	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK, "read in an empty store");
 	tap_is(tview_read_begin(store, &other), TVIEW_STORE_BUSY, "... only one at a time");
 	tap_ok(tview_get(txn, TVIEW_DB_META, 0, &number, 8, &value) == TVIEW_STORE_NOTFOUND &&
-		   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) == TVIEW_STORE_OK && entries == 0 && bytes == 0 &&
-		   tview_cursor_open(txn, TVIEW_DB_INDEX, 3, &cursor) == TVIEW_STORE_OK &&
-		   tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value) == TVIEW_STORE_NOTFOUND,
+			   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) == TVIEW_STORE_OK && entries == 0 && bytes == 0 &&
+			   tview_cursor_open(txn, TVIEW_DB_INDEX, 3, &cursor) == TVIEW_STORE_OK &&
+			   tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value) == TVIEW_STORE_NOTFOUND,
 		   "... finds nothing in databases that do not exist");
 	tap_ok(tview_put(txn, TVIEW_DB_META, 0, &number, 8, &number, 8) == TVIEW_STORE_IO && tview_store_errno(store) == EINVAL,
 		   "... and cannot write");
@@ -287,11 +288,12 @@ test_kinds(void)
 	wrong += tview_get(txn, TVIEW_DB_META, 0, &number, 8, &value) != TVIEW_STORE_OK;
 	tap_ok(wrong == 0 && value.size == 4, "an index and meta");
 	tap_ok(tview_get(txn, TVIEW_DB_INDEX, 1, &number, 8, &value) == TVIEW_STORE_IO &&
-		   tview_put(txn, TVIEW_DB_ROWS, 1, index_key, 16, "", 0) == TVIEW_STORE_IO, "keys of a wrong size are refused");
+			   tview_put(txn, TVIEW_DB_ROWS, 1, index_key, 16, "", 0) == TVIEW_STORE_IO,
+		   "keys of a wrong size are refused");
 	wrong = tview_cursor_open(txn, TVIEW_DB_INDEX, 1, &cursor) != TVIEW_STORE_OK;
 	for (int i = 0; i < 1000; i++)
 	{
-		uint8_t		last[16];
+		uint8_t last[16];
 
 		wrong += tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) != TVIEW_STORE_OK || key.size != 16 || value.size != 0;
 		wrong += i > 0 && memcmp(last, key.data, 16) >= 0;
@@ -314,7 +316,8 @@ test_kinds(void)
 	tview_write_commit(txn);
 	tview_read_begin(store, &txn);
 	tap_ok(tview_get(txn, TVIEW_DB_ROWS, 1, &number, 8, &value) == TVIEW_STORE_OK && value.size == 24 &&
-		   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) == TVIEW_STORE_OK && entries == 1000, "... once each");
+			   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) == TVIEW_STORE_OK && entries == 1000,
+		   "... once each");
 	tview_store_detach(store);
 }
 
@@ -322,16 +325,16 @@ static void
 test_both(void)
 {
 	TviewStore *store = tap_store(tap_path("both"), &tap_config);
-	TviewTxn   *reader;
-	TviewTxn   *writer;
-	TviewValue	value;
-	uint64_t	key = 1;
-	int			wrong = 0;
+	TviewTxn *reader;
+	TviewTxn *writer;
+	TviewValue value;
+	uint64_t key = 1;
+	int wrong = 0;
 
 	for (uint32_t rel = 1; rel <= 200; rel++)
 	{
-		bool		read_first = tap_random() % 2;
-		bool		commit = tap_random() % 3 != 0;
+		bool read_first = tap_random() % 2;
+		bool commit = tap_random() % 3 != 0;
 
 		if (read_first)
 			wrong += tview_read_begin(store, &reader) != TVIEW_STORE_OK;
@@ -362,12 +365,12 @@ test_map_full(void)
 {
 	TviewStoreConfig config = tap_config;
 	TviewStore *store;
-	TviewTxn   *txn;
+	TviewTxn *txn;
 	TviewCursor *cursor;
-	TviewValue	value;
-	TviewValue	found;
-	void	   *room;
-	uint64_t	key;
+	TviewValue value;
+	TviewValue found;
+	void *room;
+	uint64_t key;
 	TviewStoreStatus status = TVIEW_STORE_OK;
 
 	config.map_size = 1 << 20;
@@ -388,16 +391,17 @@ test_map_full(void)
 	tview_write_abort(txn);
 	key = 3;
 	tap_ok(tview_write_begin(store, false, &txn) == TVIEW_STORE_OK &&
-		   tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) == TVIEW_STORE_OK &&
-		   tview_get(txn, TVIEW_DB_ROWS, 2, &key, 8, &value) == TVIEW_STORE_NOTFOUND &&
-		   tview_put(txn, TVIEW_DB_ROWS, 2, &key, 8, &key, 8) == TVIEW_STORE_OK &&
-		   tview_write_commit(txn) == TVIEW_STORE_OK, "... of which nothing remains, and life goes on");
+			   tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) == TVIEW_STORE_OK &&
+			   tview_get(txn, TVIEW_DB_ROWS, 2, &key, 8, &value) == TVIEW_STORE_NOTFOUND &&
+			   tview_put(txn, TVIEW_DB_ROWS, 2, &key, 8, &key, 8) == TVIEW_STORE_OK &&
+			   tview_write_commit(txn) == TVIEW_STORE_OK,
+		   "... of which nothing remains, and life goes on");
 	tview_store_detach(store);
 }
 
 typedef struct Shared
 {
-	char		path[PATH_MAX];
+	char path[PATH_MAX];
 	TviewStoreConfig config;
 	_Atomic int ready;
 	_Atomic int go;
@@ -407,10 +411,10 @@ typedef struct Shared
 static int
 holder_body(void *argument)
 {
-	Shared	   *shared = argument;
+	Shared *shared = argument;
 	TviewStore *store;
-	TviewTxn   *txn;
-	uint64_t	epoch;
+	TviewTxn *txn;
+	uint64_t epoch;
 	TviewStoreStatus status;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK)
@@ -429,12 +433,12 @@ holder_body(void *argument)
 static void
 test_readers_full(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
+	Shared *shared = tap_shared(sizeof(Shared));
 	TviewStoreStat stat;
 	TviewStore *store;
-	TviewTxn   *txn;
-	pid_t		holders[200];
-	uint32_t	n;
+	TviewTxn *txn;
+	pid_t holders[200];
+	uint32_t n;
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("readers"));
 	shared->config = tap_config;
@@ -464,23 +468,60 @@ test_readers_full(void)
 	tview_store_detach(store);
 }
 
+/* A dead reader's snapshot must not keep the file growing. */
+static void
+test_dead_reader(void)
+{
+	Shared *shared = tap_shared(sizeof(Shared));
+	TviewStore *store;
+	TviewStoreStat stat;
+	TviewTxn *txn;
+	TviewStoreStatus status = TVIEW_STORE_OK;
+	pid_t pid;
+
+	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("dead_reader"));
+	shared->config = tap_config;
+	store = tap_store(shared->path, &shared->config);
+	pid = tap_fork(holder_body, shared);
+	tap_wait_stopped(pid);
+	kill(pid, SIGKILL);
+	tap_wait(pid);
+	for (uint64_t i = 0; status == TVIEW_STORE_OK && i < 5000; i++)
+	{
+		uint64_t key = i % 10;
+		void *room;
+
+		status = tview_write_begin(store, true, &txn);
+		if (status == TVIEW_STORE_OK)
+			status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, 8, 4000, &room);
+		if (status == TVIEW_STORE_OK)
+			memset(room, 0, 4000);
+		if (status == TVIEW_STORE_OK)
+			status = tview_write_commit(txn);
+	}
+	tview_store_stat(store, &stat);
+	tap_ok(status == TVIEW_STORE_OK && stat.file_size < 8 << 20,
+		   "a reader killed in its transaction does not make the file grow (status %d, %" PRIu64 " kB)", status, stat.file_size / 1024);
+	tview_store_detach(store);
+}
+
 /* Answers each number with the next one, by rows alone; every third is a database of its own. */
 static int
 ping_body(void *argument)
 {
-	Shared	   *shared = argument;
+	Shared *shared = argument;
 	TviewStore *store;
-	TviewTxn   *txn;
-	TviewValue	value;
-	uint64_t	epoch;
-	uint64_t	key = 1;
+	TviewTxn *txn;
+	TviewValue value;
+	uint64_t epoch;
+	uint64_t key = 1;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK)
 		return 1;
 	while (shared->go < 3000)
 	{
-		uint64_t	number = (uint64_t) shared->go;
+		uint64_t number = (uint64_t) shared->go;
 
 		if (number % 2 == 0)
 		{
@@ -507,14 +548,14 @@ ping_body(void *argument)
 static void
 test_ping(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
+	Shared *shared = tap_shared(sizeof(Shared));
 	TviewStore *store;
-	TviewTxn   *txn;
-	TviewValue	value;
-	uint64_t	key = 1;
-	uint64_t	number = 1;
-	int			wrong = 0;
-	pid_t		pid;
+	TviewTxn *txn;
+	TviewValue value;
+	uint64_t key = 1;
+	uint64_t number = 1;
+	int wrong = 0;
+	pid_t pid;
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("ping"));
 	store = tap_store(shared->path, &tap_config);
@@ -522,14 +563,14 @@ test_ping(void)
 	for (; number < 3000; number += 2)
 	{
 		wrong += tview_write_begin(store, true, &txn) != TVIEW_STORE_OK ||
-				 tview_put(txn, TVIEW_DB_ROWS, (uint32_t) (number / 3), &key, 8, &number, 8) != TVIEW_STORE_OK ||
-				 tview_write_commit(txn) != TVIEW_STORE_OK;
+			tview_put(txn, TVIEW_DB_ROWS, (uint32_t) (number / 3), &key, 8, &number, 8) != TVIEW_STORE_OK ||
+			tview_write_commit(txn) != TVIEW_STORE_OK;
 		shared->go = (int) number;
 		while (shared->go == (int) number && tap_lives(pid) && wrong == 0)
 			sched_yield();
 		wrong += tview_read_begin(store, &txn) != TVIEW_STORE_OK ||
-				 tview_get(txn, TVIEW_DB_ROWS, (uint32_t) ((number + 1) / 3), &key, 8, &value) != TVIEW_STORE_OK ||
-				 *(const uint64_t *) value.data != number + 1;
+			tview_get(txn, TVIEW_DB_ROWS, (uint32_t) ((number + 1) / 3), &key, 8, &value) != TVIEW_STORE_OK ||
+			*(const uint64_t *) value.data != number + 1;
 		tview_read_end(txn);
 		if (wrong)
 			break;
@@ -543,9 +584,9 @@ test_ping(void)
 static int
 pairs_body(void *argument)
 {
-	Shared	   *shared = argument;
+	Shared *shared = argument;
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK)
@@ -553,10 +594,10 @@ pairs_body(void *argument)
 	for (;;)
 	{
 		TviewStoreStatus status;
-		TviewTxn   *txn;
-		uint64_t	number = tap_random();
-		uint64_t	key = tap_random() % 1000 * 2;
-		void	   *room;
+		TviewTxn *txn;
+		uint64_t number = tap_random();
+		uint64_t key = tap_random() % 1000 * 2;
+		void *room;
 
 		if (tview_write_begin(store, true, &txn) != TVIEW_STORE_OK)
 			return 2;
@@ -579,23 +620,23 @@ pairs_body(void *argument)
 static int
 check_pairs(TviewStore *store)
 {
-	TviewTxn   *txn;
+	TviewTxn *txn;
 	TviewCursor *cursor;
-	TviewValue	key;
-	TviewValue	value;
-	int			wrong = 0;
+	TviewValue key;
+	TviewValue value;
+	int wrong = 0;
 
 	if (tview_read_begin(store, &txn) != TVIEW_STORE_OK ||
 		tview_cursor_open(txn, TVIEW_DB_ROWS, 1, &cursor) != TVIEW_STORE_OK)
 		return 1;
 	while (tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) == TVIEW_STORE_OK)
 	{
-		uint64_t	first = *(const uint64_t *) value.data;
-		uint64_t	number = *(const uint64_t *) key.data;
+		uint64_t first = *(const uint64_t *) value.data;
+		uint64_t number = *(const uint64_t *) key.data;
 
 		wrong += tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) != TVIEW_STORE_OK ||
-				 *(const uint64_t *) value.data != first || *(const uint64_t *) key.data != number + 1 ||
-				 value.size != 8 + first % 200 * 8;
+			*(const uint64_t *) value.data != first || *(const uint64_t *) key.data != number + 1 ||
+			value.size != 8 + first % 200 * 8;
 	}
 	tview_read_end(txn);
 	return wrong;
@@ -604,19 +645,19 @@ check_pairs(TviewStore *store)
 static void
 test_kill(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
+	Shared *shared = tap_shared(sizeof(Shared));
 	TviewStore *store;
-	int			wrong = 0;
-	int			died = 0;
-	double		begin = tap_now();
+	int wrong = 0;
+	int died = 0;
+	double begin = tap_now();
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("kill"));
 	store = tap_store(shared->path, &tap_config);
 	for (int round = 0; round < 80; round++)
 	{
-		pid_t		victims[2];
-		uint64_t	before = shared->number;
-		int			result;
+		pid_t victims[2];
+		uint64_t before = shared->number;
+		int result;
 
 		for (int i = 0; i < 2; i++)
 			victims[i] = tap_fork(pairs_body, shared);
@@ -646,10 +687,10 @@ test_kill(void)
 static int
 hold_write_body(void *argument)
 {
-	Shared	   *shared = argument;
+	Shared *shared = argument;
 	TviewStore *store;
-	TviewTxn   *txn;
-	uint64_t	epoch;
+	TviewTxn *txn;
+	uint64_t epoch;
 
 	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
 		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK ||
@@ -664,10 +705,10 @@ hold_write_body(void *argument)
 static int
 unannounce_body(void *argument)
 {
-	Shared	   *shared = argument;
-	char		path[PATH_MAX + 64];
-	uint64_t   *map;
-	int			fd;
+	Shared *shared = argument;
+	char path[PATH_MAX + 64];
+	uint64_t *map;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/e%" PRIu64 "/lock.mdb", shared->path, shared->number);
 	fd = open(path, O_RDWR);
@@ -681,14 +722,14 @@ unannounce_body(void *argument)
 static void
 test_unannounced(void)
 {
-	Shared	   *shared = tap_shared(sizeof(Shared));
+	Shared *shared = tap_shared(sizeof(Shared));
 	TviewStoreStat stat;
 	TviewStore *store;
-	TviewTxn   *txn;
-	TviewValue	value;
-	uint64_t	key = 1;
-	double		begin;
-	pid_t		pid;
+	TviewTxn *txn;
+	TviewValue value;
+	uint64_t key = 1;
+	double begin;
+	pid_t pid;
 
 	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("unannounced"));
 	store = tap_store(shared->path, &tap_config);
@@ -707,7 +748,8 @@ test_unannounced(void)
 	kill(pid, SIGKILL);
 	tap_wait(pid);
 	tap_ok(tview_read_begin(store, &txn) == TVIEW_STORE_OK && tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) == TVIEW_STORE_OK &&
-		   *(const uint64_t *) value.data == 4, "a writer that died before announcing its commit: readers see the commit");
+			   *(const uint64_t *) value.data == 4,
+		   "a writer that died before announcing its commit: readers see the commit");
 	tview_read_end(txn);
 
 	pid = tap_fork(hold_write_body, shared);
@@ -731,6 +773,7 @@ main(void)
 	test_both();
 	test_map_full();
 	test_readers_full();
+	test_dead_reader();
 	test_ping();
 	test_kill();
 	test_unannounced();

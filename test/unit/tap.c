@@ -19,22 +19,20 @@
 #include "tap.h"
 
 const TviewStoreIdentity tap_identity = {
-	.system_id = 42, .database = 5, .server = 16384, .timeline = 1, .format = 1, .boot_id = "boot"
-};
+	.system_id = 42, .database = 5, .server = 16384, .timeline = 1, .format = 1, .boot_id = "boot"};
 const TviewStoreConfig tap_config = {
-	.map_size = 16 << 20, .mark_log_size = 1024 * sizeof(TviewMark), .max_readers = 64
-};
+	.map_size = 16 << 20, .mark_log_size = 1024 * sizeof(TviewMark), .max_readers = 64};
 
-static int	count;
-static int	failures;
+static int count;
+static int failures;
 static char directory[PATH_MAX];
 static uint64_t random_state = 88172645463325252;
 
 /* Prints one result. */
 bool
-tap_ok(bool passed, const char *format,...)
+tap_ok(bool passed, const char *format, ...)
 {
-	va_list		arguments;
+	va_list arguments;
 
 	printf("%s %d - ", passed ? "ok" : "not ok", ++count);
 	va_start(arguments, format);
@@ -50,7 +48,7 @@ tap_ok(bool passed, const char *format,...)
 bool
 tap_is(uint64_t got, uint64_t wanted, const char *name)
 {
-	bool		passed = tap_ok(got == wanted, "%s", name);
+	bool passed = tap_ok(got == wanted, "%s", name);
 
 	if (!passed)
 		tap_note("got %llu, wanted %llu", (unsigned long long) got, (unsigned long long) wanted);
@@ -68,9 +66,9 @@ tap_skip(int n, const char *reason)
 
 /* Prints a comment. */
 void
-tap_note(const char *format,...)
+tap_note(const char *format, ...)
 {
-	va_list		arguments;
+	va_list arguments;
 
 	printf("# ");
 	va_start(arguments, format);
@@ -82,9 +80,9 @@ tap_note(const char *format,...)
 
 /* Gives up. */
 void
-tap_bail(const char *format,...)
+tap_bail(const char *format, ...)
 {
-	va_list		arguments;
+	va_list arguments;
 
 	printf("Bail out! ");
 	va_start(arguments, format);
@@ -116,7 +114,7 @@ tap_path(const char *name)
 {
 	static char paths[4][PATH_MAX + 256];
 	static unsigned turn;
-	char	   *path = paths[turn++ % 4];
+	char *path = paths[turn++ % 4];
 
 	if (directory[0] == '\0')
 	{
@@ -133,7 +131,7 @@ tap_path(const char *name)
 void *
 tap_shared(size_t size)
 {
-	void	   *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		tap_bail("mmap: %s", strerror(errno));
@@ -141,9 +139,9 @@ tap_shared(size_t size)
 }
 
 pid_t
-tap_fork(int (*body) (void *argument), void *argument)
+tap_fork(int (*body)(void *argument), void *argument)
 {
-	pid_t		pid = fork();
+	pid_t pid = fork();
 
 	if (pid < 0)
 		tap_bail("fork: %s", strerror(errno));
@@ -158,7 +156,7 @@ tap_fork(int (*body) (void *argument), void *argument)
 int
 tap_wait(pid_t pid)
 {
-	int			status;
+	int status;
 
 	if (waitpid(pid, &status, 0) != pid)
 		return 2000;
@@ -168,7 +166,7 @@ tap_wait(pid_t pid)
 bool
 tap_lives(pid_t pid)
 {
-	siginfo_t	info = {0};
+	siginfo_t info = {0};
 
 	/* leaves the child to tap_wait */
 	return waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
@@ -177,7 +175,7 @@ tap_lives(pid_t pid)
 void
 tap_wait_stopped(pid_t pid)
 {
-	int			status;
+	int status;
 
 	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
 		tap_bail("child %d did not stop (status %d)", (int) pid, status);
@@ -237,7 +235,7 @@ TviewStore *
 tap_store(const char *path, const TviewStoreConfig *config)
 {
 	TviewStore *store;
-	uint64_t	epoch;
+	uint64_t epoch;
 	TviewStoreStatus status = tview_store_attach(path, &tap_identity, &store);
 
 	if (status == TVIEW_STORE_OK)
