@@ -6,6 +6,7 @@
 
 #include "cache/handle.h"
 #include "cache/pending.h"
+#include "fdw/statistic.h"
 #include "fmgr.h"
 #include "maintain/ddl.h"
 #include "maintain/xact.h"
@@ -24,5 +25,6 @@ _PG_init(void)
 	tview_meta_init();
 	tview_xact_init();
 	tview_ddl_init();
+	tview_statistic_init();
 	MarkGUCPrefixReserved("tview");
 }

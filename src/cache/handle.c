@@ -181,7 +181,15 @@ attached_handle(Oid serverid)
 	TviewHandle *handle = find_handle(serverid);
 
 	if (!handle->options_valid)
+	{
+		if (!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid)))
+		{
+			/* dropped by this very transaction: nothing of it is served any more */
+			handle->failure = "the server was dropped";
+			return NULL;
+		}
 		load_options(handle);
+	}
 	if (handle->store && !tview_store_is_linked(handle->store))
 		detach(handle);
 	handle->failure = NULL;
@@ -259,8 +267,11 @@ tview_handle_open(Oid serverid, const char **failure)
 static void
 orphan_store(TviewHandle *handle)
 {
-	char	   *path = psprintf("%s/control", handle->directory);
+	char	   *path;
 
+	if (handle->directory == NULL)
+		return;
+	path = psprintf("%s/control", handle->directory);
 	if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
 		ereport(WARNING,
 				(errcode_for_file_access(),

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/xlog.h"
 #include "cache/settle.h"
 #include "executor/executor.h"
 #include "fdw/scan.h"
@@ -204,11 +204,14 @@ tviewIterateForeignScan(ForeignScanState *node)
 static void
 flush_counters(TviewScanState *state)
 {
+	TviewHandle *handle = state->reader.handle;
 	const char *failure;
-	TviewHandle *handle;
 	TviewCounters *counters;
 
-	handle = tview_handle_attach(state->desc->serverid, &failure);
+	if (RecoveryInProgress())
+		return;
+	if (handle == NULL || handle->store == NULL)
+		handle = tview_handle_attach(state->desc->serverid, &failure);
 	counters = handle ? tview_store_counters(handle->store, state->desc->relid) : NULL;
 	if (counters)
 	{

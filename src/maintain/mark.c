@@ -4,8 +4,8 @@
  *
  * The row trigger adds the tags of the old and the new image to the
  * transaction's set; nothing is shared before PRE_COMMIT.  A column that only
- * serves look-ups is marked when its value appears, disappears or changes: an
- * unchanged value has its index entry, or the mark of the change that brought
+ * serves look-ups is marked when its value appears, disappears or changes, or
+ * when the row's key does: an unchanged value has its index entry, or the mark of the change that brought
  * it.  An update that changes no column that any view reads adds nothing.
  *
  * The statement triggers raise and lower the flag "being changed by me":
@@ -131,6 +131,10 @@ add_mark(Oid serverid, const TviewMark *mark)
 static void
 mark_image(const TviewBase *base, const Image *image, const Image *other)
 {
+	/* a row that takes another key is another row, as far as look-ups go */
+	bool		same_key = other->tuple && base->key != InvalidAttrNumber &&
+		same_value(image, other, base->key);
+
 	for (int i = 0; i < base->ntracked; i++)
 	{
 		TviewTrackedColumn *column = &base->tracked[i];
@@ -139,7 +143,7 @@ mark_image(const TviewBase *base, const Image *image, const Image *other)
 
 		if (!get_value(image, column->attno, &value))
 			continue;
-		if (!column->reaches && other->tuple && same_value(image, other, column->attno))
+		if (!column->reaches && same_key && same_value(image, other, column->attno))
 			continue;
 		mark.tag = tview_meta_tag(&column->tagger, value);
 		if (set_pk(&mark, base, image) && column->is_key)

@@ -39,7 +39,10 @@ watch_forks(void)
 	pthread_atfork(NULL, NULL, count_fork);
 }
 
-/* Turns an errno into a status and keeps it for tview_store_errno; store may be NULL. */
+/*
+ * Turns an errno into a status and keeps it for tview_store_errno; store may
+ * be NULL.
+ */
 TviewStoreStatus
 tview_control_status(TviewStore *store, int error)
 {
@@ -77,7 +80,8 @@ note_reason(TviewControl *control, const char *reason)
 	size_t length = strnlen(reason, room);
 
 	memcpy(control->reset_reason, reason, length);
-	memset(control->reset_reason + length, 0, sizeof(control->reset_reason) - length);
+	memset(control->reset_reason + length, 0,
+		   sizeof(control->reset_reason) - length);
 	atomic_store(&control->reset_time, (int64_t) time(NULL));
 }
 
@@ -100,7 +104,10 @@ mark_replaced(TviewControl *control)
 	atomic_store(&control->epoch, 0);
 }
 
-/* A number above all earlier ones, also those of control files that nobody has any more. */
+/*
+ * A number above all earlier ones, also those of control files that nobody has
+ * any more.
+ */
 static uint64_t
 first_epoch(uint64_t above)
 {
@@ -110,15 +117,19 @@ first_epoch(uint64_t above)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	(void) !getrandom(&noise, sizeof(noise), GRND_NONBLOCK);
-	start = ((uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000) * 256 + noise;
+	start = ((uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000) *
+			256 +
+		noise;
 	return start > above ? start : above + 1;
 }
 
 /* True when the mapped file is the store that the caller means. */
 static bool
-is_expected(const TviewControl *control, const TviewStoreIdentity *identity, const struct stat *status)
+is_expected(const TviewControl *control, const TviewStoreIdentity *identity,
+			const struct stat *status)
 {
-	return memcmp(control->magic, TVIEW_CONTROL_MAGIC, sizeof(control->magic)) == 0 &&
+	return memcmp(control->magic, TVIEW_CONTROL_MAGIC,
+				  sizeof(control->magic)) == 0 &&
 		control->version == TVIEW_STORE_VERSION &&
 		control->size == sizeof(TviewControl) &&
 		control->inode == (uint64_t) status->st_ino &&
@@ -128,7 +139,8 @@ is_expected(const TviewControl *control, const TviewStoreIdentity *identity, con
 		control->identity.server == identity->server &&
 		control->identity.timeline == identity->timeline &&
 		control->identity.format == identity->format &&
-		strncmp(control->identity.boot_id, identity->boot_id, sizeof(identity->boot_id)) == 0;
+		strncmp(control->identity.boot_id, identity->boot_id,
+				sizeof(identity->boot_id)) == 0;
 }
 
 /*
@@ -137,7 +149,8 @@ is_expected(const TviewControl *control, const TviewStoreIdentity *identity, con
  * marked, else *control is NULL.
  */
 static int
-open_control(const char *path, const TviewStoreIdentity *identity, int *fd, TviewControl **control, bool *expected)
+open_control(const char *path, const TviewStoreIdentity *identity, int *fd,
+			 TviewControl **control, bool *expected)
 {
 	struct stat status;
 	void *address = NULL;
@@ -150,7 +163,8 @@ open_control(const char *path, const TviewStoreIdentity *identity, int *fd, Tvie
 		return errno;
 	if (fstat(*fd, &status) != 0)
 		rc = errno;
-	else if (S_ISREG(status.st_mode) && (size_t) status.st_size >= sizeof(TviewControl))
+	else if (S_ISREG(status.st_mode) &&
+			 (size_t) status.st_size >= sizeof(TviewControl))
 		rc = tview_file_map(*fd, sizeof(TviewControl), &address);
 	if (rc != 0)
 	{
@@ -159,7 +173,8 @@ open_control(const char *path, const TviewStoreIdentity *identity, int *fd, Tvie
 		return rc;
 	}
 	*control = address;
-	*expected = address != NULL && (size_t) status.st_size == sizeof(TviewControl) &&
+	*expected = address != NULL &&
+		(size_t) status.st_size == sizeof(TviewControl) &&
 		is_expected(*control, identity, &status);
 	return 0;
 }
@@ -176,7 +191,8 @@ close_control(int fd, TviewControl *control)
 
 /* Fills a mapped new control file. */
 static int
-fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity, uint64_t above)
+fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity,
+			 uint64_t above)
 {
 	struct stat status;
 
@@ -197,7 +213,8 @@ fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity, 
 
 /* Gives the name "control" to a fresh file.  The caller holds the flock. */
 static int
-create_control(const char *dir, const char *path, const TviewStoreIdentity *identity, uint64_t above)
+create_control(const char *dir, const char *path,
+			   const TviewStoreIdentity *identity, uint64_t above)
 {
 	char temporary[PATH_MAX];
 	char name[64];
@@ -227,9 +244,13 @@ create_control(const char *dir, const char *path, const TviewStoreIdentity *iden
 	return rc;
 }
 
-/* Creates or replaces the control file, unless another process has just done so. */
+/*
+ * Creates or replaces the control file, unless another process has just done
+ * so.
+ */
 static int
-replace_control(const char *dir, const char *path, const TviewStoreIdentity *identity)
+replace_control(const char *dir, const char *path,
+				const TviewStoreIdentity *identity)
 {
 	TviewControl *control;
 	uint64_t above = 0;
@@ -244,7 +265,8 @@ replace_control(const char *dir, const char *path, const TviewStoreIdentity *ide
 	rc = open_control(path, identity, &fd, &control, &expected);
 	if (rc == 0 && !expected && control != NULL)
 	{
-		if (memcmp(control->magic, TVIEW_CONTROL_MAGIC, sizeof(control->magic)) == 0)
+		if (memcmp(control->magic, TVIEW_CONTROL_MAGIC,
+				   sizeof(control->magic)) == 0)
 			above = atomic_load(&control->last_epoch);
 		/* a number near the end of the range can only be garbage */
 		if (above > UINT64_MAX / 2)
@@ -265,7 +287,8 @@ replace_control(const char *dir, const char *path, const TviewStoreIdentity *ide
 
 /* Opens the right control file, creating it where it is missing or wrong. */
 static int
-attach_control(const char *dir, const TviewStoreIdentity *identity, int *fd, TviewControl **control)
+attach_control(const char *dir, const TviewStoreIdentity *identity, int *fd,
+			   TviewControl **control)
 {
 	char path[PATH_MAX];
 	bool expected;
@@ -292,7 +315,8 @@ attach_control(const char *dir, const TviewStoreIdentity *identity, int *fd, Tvi
 
 /* Opens the store in dir; see store.h. */
 TviewStoreStatus
-tview_store_attach(const char *dir, const TviewStoreIdentity *identity, TviewStore **store)
+tview_store_attach(const char *dir, const TviewStoreIdentity *identity,
+				   TviewStore **store)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	TviewStore *result;
@@ -312,7 +336,9 @@ tview_store_attach(const char *dir, const TviewStoreIdentity *identity, TviewSto
 	result->read.store = result;
 	result->write.store = result;
 	result->write.is_write = true;
-	rc = result->dir == NULL ? ENOMEM : attach_control(dir, identity, &result->control_fd, &result->control);
+	rc = result->dir == NULL
+		? ENOMEM
+		: attach_control(dir, identity, &result->control_fd, &result->control);
 	if (rc != 0)
 	{
 		free(result->dir);
@@ -323,7 +349,10 @@ tview_store_attach(const char *dir, const TviewStoreIdentity *identity, TviewSto
 	return TVIEW_STORE_OK;
 }
 
-/* Closes everything; in a forked child only forgets, for the maps' locks are the parent's. */
+/*
+ * Closes everything; in a forked child only forgets, for the maps' locks are
+ * the parent's.
+ */
 void
 tview_store_detach(TviewStore *store)
 {
@@ -341,7 +370,8 @@ tview_store_is_linked(TviewStore *store)
 {
 	struct stat status;
 
-	return atomic_load_explicit(&store->control->replaced, memory_order_relaxed) == 0 &&
+	return atomic_load_explicit(&store->control->replaced,
+								memory_order_relaxed) == 0 &&
 		fstat(store->control_fd, &status) == 0 && status.st_nlink > 0;
 }
 
@@ -364,11 +394,14 @@ tview_store_reset(TviewStore *store, const char *reason)
 	make_durable(store->control);
 }
 
-/* Ends the contents if they still are that epoch; true when this call did it. */
+/*
+ * Ends the contents if they still are that epoch; true when this call did it.
+ */
 bool
 tview_control_reset_epoch(TviewStore *store, uint64_t epoch, const char *reason)
 {
-	bool done = epoch != 0 && atomic_compare_exchange_strong(&store->control->epoch, &epoch, 0);
+	bool done = epoch != 0 &&
+		atomic_compare_exchange_strong(&store->control->epoch, &epoch, 0);
 
 	if (done)
 	{
@@ -396,7 +429,8 @@ remove_files(const char *dir)
 		if (control != NULL)
 		{
 			mark_replaced(control);
-			if (memcmp(control->magic, TVIEW_CONTROL_MAGIC, sizeof(control->magic)) == 0)
+			if (memcmp(control->magic, TVIEW_CONTROL_MAGIC,
+					   sizeof(control->magic)) == 0)
 				note_reason(control, "store removed");
 		}
 		close_control(fd, control);
@@ -440,7 +474,9 @@ tview_store_remove(const char *dir)
 	return tview_control_status(NULL, rc);
 }
 
-/* errno of the last failure; of the last attach or remove when store is NULL. */
+/*
+ * errno of the last failure; of the last attach or remove when store is NULL.
+ */
 int
 tview_store_errno(TviewStore *store)
 {

@@ -36,7 +36,7 @@ tview_env_status(TviewStore *store, int rc)
 			return TVIEW_STORE_BUSY;
 		case MDB_BAD_VALSIZE:
 			return tview_control_status(store, EINVAL);
-		case EINVAL: /* what a destroyed mutex answers, and what we never cause */
+		case EINVAL: /* what a destroyed mutex answers; we never cause it */
 		case EOWNERDEAD:
 		case ENOTRECOVERABLE:
 		case ENOENT:
@@ -50,7 +50,10 @@ tview_env_status(TviewStore *store, int rc)
 	return tview_control_status(store, rc);
 }
 
-/* Resets the store before LMDB aborts the process: the next one must not meet the same page. */
+/*
+ * Resets the store before LMDB aborts the process: the next one must not meet
+ * the same page.
+ */
 static void
 reset_on_assertion(MDB_env *env, const char *message)
 {
@@ -60,7 +63,10 @@ reset_on_assertion(MDB_env *env, const char *message)
 		tview_control_reset_epoch(store, store->entered, message);
 }
 
-/* True where mdb_env_close destroys mutexes that another process may be about to use (ITS#10095). */
+/*
+ * True where mdb_env_close destroys mutexes that another process may be about
+ * to use (ITS#10095).
+ */
 static bool
 close_is_harmful(void)
 {
@@ -74,7 +80,8 @@ close_is_harmful(void)
 
 /* Fills in the inode of a file of the entered epoch, and its size. */
 static int
-stat_file(const TviewStore *store, const char *name, uint64_t *inode, uint64_t *size)
+stat_file(const TviewStore *store, const char *name, uint64_t *inode,
+		  uint64_t *size)
 {
 	char path[PATH_MAX];
 	struct stat status;
@@ -116,7 +123,8 @@ note_files(TviewStore *store)
 	if (rc == 0)
 		atomic_store(&store->ring->data_size, size);
 	if (rc == 0)
-		rc = stat_file(store, "lock.mdb", &store->ring->lock_inode, &store->ring->lock_size);
+		rc = stat_file(store, "lock.mdb", &store->ring->lock_inode,
+					   &store->ring->lock_size);
 	return rc;
 }
 
@@ -131,8 +139,9 @@ tview_env_note_size(TviewStore *store)
 
 	if (mdb_env_get_fd(store->env, &fd) != 0 || fstat(fd, &status) != 0)
 		return;
-	while (old < (uint64_t) status.st_size &&
-		   !atomic_compare_exchange_weak(known, &old, (uint64_t) status.st_size))
+	while (
+		old < (uint64_t) status.st_size &&
+		!atomic_compare_exchange_weak(known, &old, (uint64_t) status.st_size))
 		;
 }
 

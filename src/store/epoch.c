@@ -17,9 +17,13 @@
 
 #include "store/store_private.h"
 
-/* Writes the path of an epoch's file, or of its directory (file NULL), into path[PATH_MAX]. */
+/*
+ * Writes the path of an epoch's file, or of its directory (file NULL), into
+ * path[PATH_MAX].
+ */
 void
-tview_epoch_path(const TviewStore *store, uint64_t epoch, const char *file, char *path)
+tview_epoch_path(const TviewStore *store, uint64_t epoch, const char *file,
+				 char *path)
 {
 	/* attach has made sure that it fits */
 	snprintf(path, PATH_MAX, "%s/e%" PRIu64 "%s%s", store->dir, epoch,
@@ -122,7 +126,8 @@ tview_store_revive(TviewStore *store, const TviewStoreConfig *config)
 		return TVIEW_STORE_BUSY;
 	rc = tview_file_lock(store->dir, 0, &lock);
 	if (rc != 0)
-		return rc == ENOENT ? TVIEW_STORE_RESET : tview_control_status(store, rc);
+		return rc == ENOENT ? TVIEW_STORE_RESET
+							: tview_control_status(store, rc);
 	status = revive_locked(store, config);
 	tview_file_unlock(lock);
 	return status;
@@ -163,17 +168,22 @@ adopt_options(TviewStore *store, const TviewStoreConfig *config)
 
 	if (config != NULL)
 	{
-		uint64_t wanted = config->map_size == 0 ? size : round_map_size(config->map_size);
+		uint64_t wanted =
+			config->map_size == 0 ? size : round_map_size(config->map_size);
 
-		if ((config->mark_log_size != 0 && config->mark_log_size != ring->mark_log_size) || wanted < size)
+		if ((config->mark_log_size != 0 &&
+			 config->mark_log_size != ring->mark_log_size) ||
+			wanted < size)
 		{
 			tview_control_reset_epoch(store, store->entered, "options changed");
 			return TVIEW_STORE_RESET;
 		}
-		while (size < wanted && !atomic_compare_exchange_weak(&ring->map_size, &size, wanted))
+		while (size < wanted &&
+			   !atomic_compare_exchange_weak(&ring->map_size, &size, wanted))
 			;
 		size = size < wanted ? wanted : size;
-		if ((atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0) != config->sync)
+		if ((atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0) !=
+			config->sync)
 			atomic_store(&ring->sync, config->sync);
 		if (store->env_sync != config->sync)
 		{
@@ -182,14 +192,16 @@ adopt_options(TviewStore *store, const TviewStoreConfig *config)
 		}
 	}
 	/* with a transaction open the larger map can wait */
-	if (store->env_map_size < size && !store->read.active && !store->write.active)
+	if (store->env_map_size < size && !store->read.active &&
+		!store->write.active)
 		return tview_env_resize(store, size);
 	return TVIEW_STORE_OK;
 }
 
 /* Enters the published epoch with its environment; see store.h. */
 TviewStoreStatus
-tview_store_enter(TviewStore *store, const TviewStoreConfig *config, uint64_t *epoch)
+tview_store_enter(TviewStore *store, const TviewStoreConfig *config,
+				  uint64_t *epoch)
 {
 	TviewStoreStatus status = tview_store_enter_log(store, epoch);
 
@@ -249,7 +261,9 @@ tview_store_set_floor_lsn(TviewStore *store, uint64_t lsn)
 bool
 tview_store_floor_is_flushed(TviewStore *store)
 {
-	return store->ring != NULL && atomic_load_explicit(&store->ring->floor_flushed, memory_order_acquire) != 0;
+	return store->ring != NULL &&
+		atomic_load_explicit(&store->ring->floor_flushed,
+							 memory_order_acquire) != 0;
 }
 
 /* Says that the noted WAL position is flushed. */
@@ -264,7 +278,9 @@ tview_store_set_floor_flushed(TviewStore *store)
 uint64_t
 tview_store_wal(TviewStore *store)
 {
-	return store->ring != NULL ? atomic_load_explicit(&store->ring->wal, memory_order_acquire) : 0;
+	return store->ring != NULL
+		? atomic_load_explicit(&store->ring->wal, memory_order_acquire)
+		: 0;
 }
 
 /* Raises the WAL position that the contents rest on. */
@@ -276,6 +292,7 @@ tview_store_note_wal(TviewStore *store, uint64_t lsn)
 	if (store->ring == NULL)
 		return;
 	old = atomic_load_explicit(&store->ring->wal, memory_order_relaxed);
-	while (old < lsn && !atomic_compare_exchange_weak(&store->ring->wal, &old, lsn))
+	while (old < lsn &&
+		   !atomic_compare_exchange_weak(&store->ring->wal, &old, lsn))
 		;
 }

@@ -50,7 +50,10 @@ write_zeros(int fd, size_t size)
 	return 0;
 }
 
-/* Creates a file that must not exist, with all its space allocated and zero; unlinks it when that fails. */
+/*
+ * Creates a file that must not exist, with all its space allocated and zero;
+ * unlinks it when that fails.
+ */
 int
 tview_file_create(const char *path, size_t size, int *fd)
 {
@@ -113,7 +116,8 @@ tview_file_lock(const char *dir, int milliseconds, int *fd)
 		*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (*fd < 0)
 			return errno;
-		while ((rc = flock(*fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno) == EWOULDBLOCK &&
+		while ((rc = flock(*fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno) ==
+				   EWOULDBLOCK &&
 			   waited < milliseconds)
 		{
 			struct timespec pause = {.tv_nsec = 1000000};
@@ -187,7 +191,8 @@ tview_file_remove_epoch(const char *dir, const char *name)
 static bool
 is_epoch_name(const char *name)
 {
-	return name[0] == 'e' && name[1] != '\0' && strspn(name + 1, "0123456789") == strlen(name + 1);
+	return name[0] == 'e' && name[1] != '\0' &&
+		strspn(name + 1, "0123456789") == strlen(name + 1);
 }
 
 /* True for a control file under its temporary name. */
@@ -196,10 +201,14 @@ is_temporary_name(const char *name)
 {
 	size_t length = strlen(name);
 
-	return strncmp(name, "control.", 8) == 0 && length > 4 && strcmp(name + length - 4, ".tmp") == 0;
+	return strncmp(name, "control.", 8) == 0 && length > 4 &&
+		strcmp(name + length - 4, ".tmp") == 0;
 }
 
-/* Removes all epochs, and control files that never got their name.  The caller holds the flock. */
+/*
+ * Removes all epochs, and control files that never got their name.  The caller
+ * holds the flock.
+ */
 int
 tview_file_remove_leftovers(const char *dir)
 {

@@ -43,7 +43,8 @@ name_of(TviewDbKind kind, uint32_t rel)
 static uint32_t
 hash_of(uint64_t name)
 {
-	return (uint32_t) ((name * UINT64_C(0x9e3779b97f4a7c15)) >> 51) % (2 * TVIEW_MAX_DATABASES);
+	return (uint32_t) ((name * UINT64_C(0x9e3779b97f4a7c15)) >> 51) %
+		(2 * TVIEW_MAX_DATABASES);
 }
 
 /* Puts handle number index into the hash; there is always a free slot. */
@@ -75,14 +76,19 @@ hash_find(const TviewHandles *handles, uint64_t name, uint32_t *index)
 
 /* Finds the handle of a database that exists in the transaction's view. */
 bool
-tview_handle_find(TviewStore *store, const TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi)
+tview_handle_find(TviewStore *store, const TviewTxn *txn, TviewDbKind kind,
+				  uint32_t rel, MDB_dbi *dbi)
 {
 	TviewHandles *handles = store->handles;
 	uint64_t name = name_of(kind, rel);
 	uint32_t index = handles->last;
 
-	/* an unused entry's name is 0, which is the meta database: visible sorts it out */
-	if (handles->handle[index].name != name && !hash_find(handles, name, &index))
+	/*
+	 * an unused entry's name is 0, which is the meta database: visible sorts
+	 * it out
+	 */
+	if (handles->handle[index].name != name &&
+		!hash_find(handles, name, &index))
 		return false;
 	if (index >= txn->visible)
 		return false;
@@ -91,7 +97,9 @@ tview_handle_find(TviewStore *store, const TviewTxn *txn, TviewDbKind kind, uint
 	return true;
 }
 
-/* Appends a handle; the caller has made sure that there is none of that name. */
+/*
+ * Appends a handle; the caller has made sure that there is none of that name.
+ */
 static int
 add_handle(TviewHandles *handles, uint64_t name, MDB_dbi dbi)
 {
@@ -113,7 +121,8 @@ flags_of(TviewDbKind kind)
 
 /* Creates a database in the write transaction; returns an LMDB code. */
 int
-tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi)
+tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind,
+					uint32_t rel, MDB_dbi *dbi)
 {
 	char name[16];
 	int rc;
@@ -135,7 +144,8 @@ tview_handle_is_complete(const TviewStore *store, MDB_txn *mdb)
 {
 	MDB_stat stat;
 
-	return mdb_stat(mdb, store->main_dbi, &stat) == 0 && stat.ms_entries == store->handles->published;
+	return mdb_stat(mdb, store->main_dbi, &stat) == 0 &&
+		stat.ms_entries == store->handles->published;
 }
 
 /* Reads a database's name; false when it is none of ours. */
@@ -227,7 +237,10 @@ tview_handle_publish(TviewStore *store)
 	store->handles->published = store->handles->count;
 }
 
-/* Forgets the new handles: their transaction was aborted, and LMDB closed them. */
+/*
+ * Forgets the new handles: their transaction was aborted, and LMDB closed
+ * them.
+ */
 void
 tview_handle_forget(TviewStore *store)
 {

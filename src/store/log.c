@@ -18,14 +18,18 @@
 uint64_t
 tview_log_head(TviewStore *store)
 {
-	return store->ring != NULL ? atomic_load_explicit(&store->ring->head, memory_order_acquire) : 0;
+	return store->ring != NULL
+		? atomic_load_explicit(&store->ring->head, memory_order_acquire)
+		: 0;
 }
 
 /* Position after the newest record; 0 before an epoch is entered. */
 uint64_t
 tview_log_tail(TviewStore *store)
 {
-	return store->ring != NULL ? atomic_load_explicit(&store->ring->tail, memory_order_acquire) : 0;
+	return store->ring != NULL
+		? atomic_load_explicit(&store->ring->tail, memory_order_acquire)
+		: 0;
 }
 
 /* Records that the entered epoch's ring holds. */
@@ -49,23 +53,28 @@ lock_log(TviewStore *store)
 	if (rc == 0)
 		return TVIEW_STORE_OK;
 	(void) tview_control_status(store, rc);
-	tview_control_reset_epoch(store, store->entered, "mark log lock not released");
+	tview_control_reset_epoch(store, store->entered,
+							  "mark log lock not released");
 	return TVIEW_STORE_RESET;
 }
 
 /* Copies records into the ring's slots from position on. */
 static void
-fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks, size_t n)
+fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks,
+		   size_t n)
 {
 	uint64_t slot = position % store->capacity;
-	size_t first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
+	size_t first =
+		n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
 
 	memcpy(store->records + slot, marks, first * sizeof(TviewMark));
 	if (first < n)
 		memcpy(store->records, marks + first, (n - first) * sizeof(TviewMark));
 }
 
-/* Puts the pages of records [slot, slot + n) on disk; slots do not wrap here. */
+/*
+ * Puts the pages of records [slot, slot + n) on disk; slots do not wrap here.
+ */
 static int
 flush_slots(TviewStore *store, uint64_t slot, size_t n)
 {
@@ -74,7 +83,9 @@ flush_slots(TviewStore *store, uint64_t slot, size_t n)
 	size_t end = begin + n * sizeof(TviewMark);
 
 	begin -= begin % page;
-	return msync((char *) store->ring + begin, end - begin, MS_SYNC) == 0 ? 0 : errno;
+	return msync((char *) store->ring + begin, end - begin, MS_SYNC) == 0
+		? 0
+		: errno;
 }
 
 /*
@@ -90,13 +101,17 @@ push(TviewStore *store, const TviewMark *marks, size_t n)
 	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
 	int rc = 0;
 
-	/* a reader that sees a new record in an old slot must see the head that allowed it */
+	/*
+	 * a reader that sees a new record in an old slot must see the head that
+	 * allowed it
+	 */
 	atomic_thread_fence(memory_order_release);
 	fill_slots(store, tail, marks, n);
 	if (sync)
 	{
 		uint64_t slot = tail % store->capacity;
-		size_t first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
+		size_t first =
+			n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
 
 		rc = flush_slots(store, slot, first);
 		if (rc == 0 && first < n)
@@ -112,8 +127,10 @@ push(TviewStore *store, const TviewMark *marks, size_t n)
 static uint64_t
 room_of(const TviewStore *store)
 {
-	uint64_t head = atomic_load_explicit(&store->ring->head, memory_order_relaxed);
-	uint64_t tail = atomic_load_explicit(&store->ring->tail, memory_order_relaxed);
+	uint64_t head =
+		atomic_load_explicit(&store->ring->head, memory_order_relaxed);
+	uint64_t tail =
+		atomic_load_explicit(&store->ring->tail, memory_order_relaxed);
 
 	return tail - head <= store->capacity ? store->capacity - (tail - head) : 0;
 }
@@ -126,7 +143,8 @@ tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 	int rc = 0;
 
 	if (n == 0)
-		return tview_store_is_current(store) ? TVIEW_STORE_OK : TVIEW_STORE_RESET;
+		return tview_store_is_current(store) ? TVIEW_STORE_OK
+											 : TVIEW_STORE_RESET;
 	status = lock_log(store);
 	if (status != TVIEW_STORE_OK)
 		return status;
@@ -138,7 +156,8 @@ tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 	if (rc != 0)
 	{
 		(void) tview_control_status(store, rc);
-		tview_control_reset_epoch(store, store->entered, "mark log could not be written");
+		tview_control_reset_epoch(store, store->entered,
+								  "mark log could not be written");
 	}
 	/* what was added to a dead epoch is nowhere */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -172,7 +191,8 @@ tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out)
 
 /* Moves head, after re-appending what must live on; see store.h. */
 TviewStoreStatus
-tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep, size_t nkeep)
+tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep,
+			   size_t nkeep)
 {
 	TviewStoreStatus status = lock_log(store);
 	TviewRing *ring = store->ring;
@@ -196,12 +216,15 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep, size_
 	{
 		status = tview_control_status(store, rc);
 		if (rc != EINVAL)
-			tview_control_reset_epoch(store, store->entered, "mark log could not be written");
+			tview_control_reset_epoch(store, store->entered,
+									  "mark log could not be written");
 	}
 	return tview_store_is_current(store) ? status : TVIEW_STORE_RESET;
 }
 
-/* Makes this process the settler of the entered epoch; BUSY when there is one. */
+/*
+ * Makes this process the settler of the entered epoch; BUSY when there is one.
+ */
 TviewStoreStatus
 tview_log_trylock_settle(TviewStore *store)
 {

@@ -43,7 +43,10 @@ adopt(pthread_mutex_t *mutex, int rc)
 	return rc;
 }
 
-/* Locks at once or returns EBUSY (or an errno that says the mutex is unusable). */
+/*
+ * Locks at once or returns EBUSY (or an errno that says the mutex is
+ * unusable).
+ */
 int
 tview_mutex_trylock(pthread_mutex_t *mutex)
 {

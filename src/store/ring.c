@@ -51,7 +51,8 @@ install(TviewStore *store, TviewRing *ring, size_t size, uint64_t epoch)
 
 /* Creates and maps the ring of an epoch that is not published yet. */
 int
-tview_ring_create(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config)
+tview_ring_create(TviewStore *store, uint64_t epoch,
+				  const TviewStoreConfig *config)
 {
 	char path[PATH_MAX];
 	uint64_t capacity = capacity_of(config->mark_log_size);
@@ -98,11 +99,10 @@ is_valid(const TviewRing *ring, size_t size, uint64_t epoch)
 	uint64_t tail = atomic_load(&ring->tail);
 
 	return memcmp(ring->magic, TVIEW_RING_MAGIC, sizeof(ring->magic)) == 0 &&
-		ring->version == TVIEW_STORE_VERSION &&
-		ring->epoch == epoch &&
+		ring->version == TVIEW_STORE_VERSION && ring->epoch == epoch &&
 		ring->capacity == (size - TVIEW_RING_HEADER) / sizeof(TviewMark) &&
-		ring->page_size == (uint64_t) sysconf(_SC_PAGESIZE) &&
-		head <= tail && tail - head <= ring->capacity;
+		ring->page_size == (uint64_t) sysconf(_SC_PAGESIZE) && head <= tail &&
+		tail - head <= ring->capacity;
 }
 
 /*
@@ -116,18 +116,23 @@ adopt_locks(TviewStore *store, TviewRing *ring)
 	int lock;
 	int rc;
 
-	if (strncmp(ring->boot_id, tview_file_boot_id(), sizeof(ring->boot_id)) == 0)
+	if (strncmp(ring->boot_id, tview_file_boot_id(), sizeof(ring->boot_id)) ==
+		0)
 		return 0;
 	rc = tview_file_lock(store->dir, TVIEW_FILE_LOCK_MS, &lock);
 	if (rc != 0)
 		return rc;
-	if (strncmp(ring->boot_id, tview_file_boot_id(), sizeof(ring->boot_id)) != 0)
+	if (strncmp(ring->boot_id, tview_file_boot_id(), sizeof(ring->boot_id)) !=
+		0)
 		rc = init_locks(ring);
 	tview_file_unlock(lock);
 	return rc;
 }
 
-/* Maps the ring of a published epoch.  CORRUPT when it is missing or not what it should be. */
+/*
+ * Maps the ring of a published epoch.  CORRUPT when it is missing or not what
+ * it should be.
+ */
 TviewStoreStatus
 tview_ring_open(TviewStore *store, uint64_t epoch)
 {
@@ -143,7 +148,9 @@ tview_ring_open(TviewStore *store, uint64_t epoch)
 	{
 		TviewStoreStatus result = tview_control_status(store, errno);
 
-		return store->error == ENOENT || store->error == ELOOP ? TVIEW_STORE_CORRUPT : result;
+		return store->error == ENOENT || store->error == ELOOP
+			? TVIEW_STORE_CORRUPT
+			: result;
 	}
 	if (fstat(fd, &status) != 0)
 		rc = errno;
@@ -168,7 +175,10 @@ tview_ring_open(TviewStore *store, uint64_t epoch)
 	return TVIEW_STORE_OK;
 }
 
-/* Unmaps the ring; gives the settle lock back, which must not be held in unmapped memory. */
+/*
+ * Unmaps the ring; gives the settle lock back, which must not be held in
+ * unmapped memory.
+ */
 void
 tview_ring_close(TviewStore *store)
 {

@@ -17,7 +17,8 @@
 static inline bool
 is_usable(const TviewTxn *txn, TviewDbKind kind, size_t keysize)
 {
-	return txn->active && keysize == (kind == TVIEW_DB_INDEX ? 16 : sizeof(uint64_t));
+	return txn->active &&
+		keysize == (kind == TVIEW_DB_INDEX ? 16 : sizeof(uint64_t));
 }
 
 /* What to say of a transaction or key that is not usable. */
@@ -29,7 +30,10 @@ refuse(TviewTxn *txn)
 	return tview_control_status(txn->store, EINVAL);
 }
 
-/* Turns a failed change into a status; all but the harmless ones abort the transaction. */
+/*
+ * Turns a failed change into a status; all but the harmless ones abort the
+ * transaction.
+ */
 static TviewStoreStatus
 fail_write(TviewTxn *txn, int rc)
 {
@@ -57,7 +61,8 @@ value_of(const void *data, size_t size)
 
 /* Looks a key up. */
 TviewStoreStatus
-tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t keysize, TviewValue *value)
+tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		  size_t keysize, TviewValue *value)
 {
 	MDB_val mkey = value_of(key, keysize);
 	MDB_val mvalue;
@@ -78,7 +83,8 @@ tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t
 
 /* Puts with LMDB's flags; *value is in/out. */
 static TviewStoreStatus
-put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_val key, MDB_val *value, unsigned flags)
+put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_val key, MDB_val *value,
+	unsigned flags)
 {
 	TviewStore *store = txn->store;
 	MDB_dbi dbi;
@@ -95,8 +101,8 @@ put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_val key, MDB_val *value, 
 
 /* Stores a value, replacing any older one. */
 TviewStoreStatus
-tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t keysize,
-		  const void *data, size_t size)
+tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		  size_t keysize, const void *data, size_t size)
 {
 	MDB_val value = value_of(data, size);
 
@@ -105,11 +111,12 @@ tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t
 
 /* Makes room for a value, which the caller fills before its next call. */
 TviewStoreStatus
-tview_put_reserve(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t keysize,
-				  size_t size, void **room)
+tview_put_reserve(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
+				  const void *key, size_t keysize, size_t size, void **room)
 {
 	MDB_val value = {.mv_size = size};
-	TviewStoreStatus status = put(txn, kind, rel, value_of(key, keysize), &value, MDB_RESERVE);
+	TviewStoreStatus status =
+		put(txn, kind, rel, value_of(key, keysize), &value, MDB_RESERVE);
 
 	*room = status == TVIEW_STORE_OK ? value.mv_data : NULL;
 	return status;
@@ -117,11 +124,12 @@ tview_put_reserve(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key
 
 /* The same for a key that is probably the last one. */
 TviewStoreStatus
-tview_put_append(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t keysize,
-				 size_t size, void **room)
+tview_put_append(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+				 size_t keysize, size_t size, void **room)
 {
 	MDB_val value = {.mv_size = size};
-	TviewStoreStatus status = put(txn, kind, rel, value_of(key, keysize), &value, MDB_RESERVE | MDB_APPEND);
+	TviewStoreStatus status = put(txn, kind, rel, value_of(key, keysize),
+								  &value, MDB_RESERVE | MDB_APPEND);
 
 	if (status == TVIEW_STORE_EXISTS)
 		return tview_put_reserve(txn, kind, rel, key, keysize, size, room);
@@ -131,7 +139,8 @@ tview_put_append(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
 
 /* Deletes a key; NOTFOUND when it is not there. */
 TviewStoreStatus
-tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key, size_t keysize)
+tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		  size_t keysize)
 {
 	MDB_val mkey = value_of(key, keysize);
 	MDB_dbi dbi;
@@ -166,7 +175,8 @@ tview_clear(TviewTxn *txn, TviewDbKind kind, uint32_t rel, bool remove)
 
 /* Size of a database, in entries and in bytes of its pages. */
 TviewStoreStatus
-tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries, uint64_t *bytes)
+tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries,
+		   uint64_t *bytes)
 {
 	MDB_stat stat;
 	MDB_dbi dbi;
@@ -182,15 +192,21 @@ tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries, uin
 	if (rc != 0)
 		return tview_env_status(txn->store, rc);
 	*entries = stat.ms_entries;
-	*bytes = (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * (uint64_t) stat.ms_psize;
+	*bytes =
+		(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+		(uint64_t) stat.ms_psize;
 	return TVIEW_STORE_OK;
 }
 
 /* ---- cursors ---- */
 
-/* Opens a cursor, which stands nowhere yet; one on a missing database finds nothing. */
+/*
+ * Opens a cursor, which stands nowhere yet; one on a missing database finds
+ * nothing.
+ */
 TviewStoreStatus
-tview_cursor_open(TviewTxn *txn, TviewDbKind kind, uint32_t rel, TviewCursor **cursor)
+tview_cursor_open(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
+				  TviewCursor **cursor)
 {
 	TviewCursor *result;
 	MDB_dbi dbi;
@@ -250,7 +266,8 @@ seek_le(MDB_cursor *mdb, MDB_val *key, MDB_val *value)
 
 /* Moves a cursor; see store.h. */
 TviewStoreStatus
-tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key, TviewValue *value)
+tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key,
+				  TviewValue *value)
 {
 	static const MDB_cursor_op ops[] = {
 		[TVIEW_SEEK_FIRST] = MDB_FIRST,

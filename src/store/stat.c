@@ -83,7 +83,10 @@ stat_env(TviewStore *store, TviewStoreStat *stat)
 		stat->file_size = (uint64_t) status.st_blocks * 512;
 }
 
-/* Fills in what is known without entering an epoch, and the rest when one is entered. */
+/*
+ * Fills in what is known without entering an epoch, and the rest when one is
+ * entered.
+ */
 TviewStoreStatus
 tview_store_stat(TviewStore *store, TviewStoreStat *stat)
 {
@@ -91,7 +94,8 @@ tview_store_stat(TviewStore *store, TviewStoreStat *stat)
 	stat->epoch = tview_store_epoch(store);
 	stat->floor = UINT64_MAX;
 	stat->reset_time = atomic_load(&store->control->reset_time);
-	memcpy(stat->reset_reason, store->control->reset_reason, sizeof(stat->reset_reason));
+	memcpy(stat->reset_reason, store->control->reset_reason,
+		   sizeof(stat->reset_reason));
 	stat->reset_reason[sizeof(stat->reset_reason) - 1] = '\0';
 	if (!tview_store_is_current(store))
 		return TVIEW_STORE_OK;
@@ -115,12 +119,16 @@ tview_store_counters(TviewStore *store, uint32_t rel)
 	for (int i = 0; i < TVIEW_COUNTER_SLOTS; i++)
 		if (__atomic_load_n(&counters[i].rel, __ATOMIC_ACQUIRE) == rel)
 			return &counters[i];
-	/* all look for free slots in the same order, so two who claim for one relation meet */
+	/*
+	 * all look for free slots in the same order, so two who claim for one
+	 * relation meet
+	 */
 	for (int i = 0; i < TVIEW_COUNTER_SLOTS; i++)
 	{
 		uint32_t found = 0;
 
-		if (__atomic_compare_exchange_n(&counters[i].rel, &found, rel, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ||
+		if (__atomic_compare_exchange_n(&counters[i].rel, &found, rel, false,
+										__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ||
 			found == rel)
 			return &counters[i];
 	}
@@ -139,7 +147,8 @@ tview_store_free_counters(TviewStore *store, uint32_t rel)
 	{
 		if (__atomic_load_n(&counters[i].rel, __ATOMIC_ACQUIRE) != rel)
 			continue;
-		memset(&counters[i].served, 0, sizeof(TviewCounters) - offsetof(TviewCounters, served));
+		memset(&counters[i].served, 0,
+			   sizeof(TviewCounters) - offsetof(TviewCounters, served));
 		__atomic_store_n(&counters[i].rel, 0, __ATOMIC_RELEASE);
 	}
 }
@@ -153,7 +162,8 @@ is_alive(int32_t pid)
 
 /* Claims a slot by its pid, fills it, and shows it by its rel. */
 TviewProgress *
-tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name, uint64_t expected)
+tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name,
+						   uint64_t expected)
 {
 	for (int i = 0; i < TVIEW_PROGRESS_SLOTS; i++)
 	{
@@ -162,8 +172,9 @@ tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name, ui
 		struct timespec now;
 
 		if (is_alive(owner) ||
-			!__atomic_compare_exchange_n(&slot->pid, &owner, (int32_t) getpid(), false,
-										 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			!__atomic_compare_exchange_n(&slot->pid, &owner, (int32_t) getpid(),
+										 false, __ATOMIC_ACQ_REL,
+										 __ATOMIC_ACQUIRE))
 			continue;
 		__atomic_store_n(&slot->rel, 0, __ATOMIC_RELEASE);
 		clock_gettime(CLOCK_REALTIME, &now);

@@ -41,7 +41,7 @@ typedef enum TviewStoreStatus
 	TVIEW_STORE_RESET,		  /* the epoch is 0 or no longer the caller's */
 	TVIEW_STORE_LOG_FULL,	  /* the ring has no room for the records */
 	TVIEW_STORE_MAP_FULL,	  /* LMDB's map (map_size) is full */
-	TVIEW_STORE_READERS_FULL, /* no reader slot, also after clearing dead ones */
+	TVIEW_STORE_READERS_FULL, /* no slot, also after clearing dead ones */
 	TVIEW_STORE_NO_FILES,	  /* EMFILE or ENFILE */
 	TVIEW_STORE_NO_MEMORY,
 	TVIEW_STORE_NO_SPACE,  /* ENOSPC, EDQUOT */
@@ -50,7 +50,9 @@ typedef enum TviewStoreStatus
 	TVIEW_STORE_CORRUPT	   /* contents that cannot be: the caller resets */
 } TviewStoreStatus;
 
-/* Whose store it is; any difference from what the control file says resets it. */
+/*
+ * Whose store it is; any difference from what the control file says resets it.
+ */
 typedef struct TviewStoreIdentity
 {
 	uint64_t system_id; /* of the cluster's pg_control */
@@ -69,7 +71,9 @@ typedef struct TviewStoreConfig
 	bool sync;				/* fsync at every commit and append */
 } TviewStoreConfig;
 
-/* One record of the ring.  32 bytes; see meta/tag.h for what the fields mean. */
+/*
+ * One record of the ring.  32 bytes; see meta/tag.h for what the fields mean.
+ */
 typedef struct TviewMark
 {
 	uint64_t tag;
@@ -116,15 +120,19 @@ typedef enum TviewDbKind
  * fresh one (atomically, by rename; the old one is marked reset first, for
  * those who have it mapped).  Opens no LMDB environment.
  */
-extern TviewStoreStatus tview_store_attach(const char *dir, const TviewStoreIdentity *identity,
-										   TviewStore **store);
+extern TviewStoreStatus
+tview_store_attach(const char *dir, const TviewStoreIdentity *identity,
+				   TviewStore **store);
 /* Unmaps and closes everything; open transactions are aborted first. */
 extern void tview_store_detach(TviewStore *store);
 /* False when the control file was deleted or replaced under us (one fstat). */
 extern bool tview_store_is_linked(TviewStore *store);
 /* Current epoch, 0 while there is none; one atomic load. */
 extern uint64_t tview_store_epoch(TviewStore *store);
-/* Sets the epoch to 0.  Cannot fail, takes no lock.  reason is kept (120 bytes) with the time. */
+/*
+ * Sets the epoch to 0.  Cannot fail, takes no lock.  reason is kept (120
+ * bytes) with the time.
+ */
 extern void tview_store_reset(TviewStore *store, const char *reason);
 /*
  * Creates a new epoch when there is none: directory, environment, ring; the
@@ -133,7 +141,8 @@ extern void tview_store_reset(TviewStore *store, const char *reason);
  * a transaction is open here).  RESET when our control file has lost its name
  * (tview_store_is_linked): only attaching anew helps.
  */
-extern TviewStoreStatus tview_store_revive(TviewStore *store, const TviewStoreConfig *config);
+extern TviewStoreStatus
+tview_store_revive(TviewStore *store, const TviewStoreConfig *config);
 /*
  * Makes the current epoch's environment and ring usable in this process
  * (closing those of an older epoch; needs no open transaction), and applies a
@@ -142,10 +151,15 @@ extern TviewStoreStatus tview_store_revive(TviewStore *store, const TviewStoreCo
  * changed").  To keep what the epoch has, pass NULL for config, or 0 for a
  * size.  CORRUPT when files are missing or not the epoch's: the caller resets.
  */
-extern TviewStoreStatus tview_store_enter(TviewStore *store, const TviewStoreConfig *config, uint64_t *epoch);
+extern TviewStoreStatus
+tview_store_enter(TviewStore *store, const TviewStoreConfig *config,
+				  uint64_t *epoch);
 /* For publishers: like enter, but opens the ring only. */
-extern TviewStoreStatus tview_store_enter_log(TviewStore *store, uint64_t *epoch);
-/* Removes a store's directory and all that is in it (after marking it reset). */
+extern TviewStoreStatus
+tview_store_enter_log(TviewStore *store, uint64_t *epoch);
+/*
+ * Removes a store's directory and all that is in it (after marking it reset).
+ */
 extern TviewStoreStatus tview_store_remove(const char *dir);
 /* errno of the last failure, and a static text for a status. */
 extern int tview_store_errno(TviewStore *store);
@@ -180,19 +194,22 @@ extern uint64_t tview_log_capacity(TviewStore *store);
  * mutex that cannot be had within a second (its owner is stopped) resets the
  * store.  On I/O trouble (sync) resets too.
  */
-extern TviewStoreStatus tview_log_append(TviewStore *store, const TviewMark *marks, size_t n);
+extern TviewStoreStatus
+tview_log_append(TviewStore *store, const TviewMark *marks, size_t n);
 /*
  * Copies records [from, from + n) into out.  RESET when some of them have
  * been trimmed meanwhile (from < head after the copy), or the epoch is another
  * one; IO (EINVAL) past the tail.
  */
-extern TviewStoreStatus tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out);
+extern TviewStoreStatus
+tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out);
 /*
  * Moves head forward to newhead, first re-appending keep[0..nkeep) (records
  * of the trimmed range that must live on) under the same mutex.  The tail
  * moves before the head does.
  */
-extern TviewStoreStatus tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep, size_t nkeep);
+extern TviewStoreStatus tview_log_trim(TviewStore *store, uint64_t newhead,
+									   const TviewMark *keep, size_t nkeep);
 /* Only one process settles at a time; a dead owner loses the lock. */
 extern TviewStoreStatus tview_log_trylock_settle(TviewStore *store);
 extern void tview_log_unlock_settle(TviewStore *store);
@@ -212,7 +229,8 @@ extern void tview_read_end(TviewTxn *txn);
  * Begins a write transaction; BUSY when wait is false and another process
  * writes, and when one has not ended after five seconds.
  */
-extern TviewStoreStatus tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn);
+extern TviewStoreStatus
+tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn);
 /*
  * Either ends the transaction and closes its cursors; a failed commit has
  * aborted it.  So has a change below that returns anything but OK, NOTFOUND or
@@ -223,17 +241,30 @@ extern TviewStoreStatus tview_write_begin(TviewStore *store, bool wait, TviewTxn
 extern TviewStoreStatus tview_write_commit(TviewTxn *txn);
 extern void tview_write_abort(TviewTxn *txn);
 
-/* The value stays valid until the transaction ends (in a write transaction: until the next change). */
-extern TviewStoreStatus tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
-								  const void *key, size_t keysize, TviewValue *value);
-extern TviewStoreStatus tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
-								  const void *key, size_t keysize, const void *data, size_t size);
-/* Like tview_put, but leaves the data to the caller: *room has size bytes to fill at once. */
-extern TviewStoreStatus tview_put_reserve(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
-										  const void *key, size_t keysize, size_t size, void **room);
-/* Put of a key that sorts after every other one (MDB_APPEND); falls back to tview_put_reserve. */
-extern TviewStoreStatus tview_put_append(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
-										 const void *key, size_t keysize, size_t size, void **room);
+/*
+ * The value stays valid until the transaction ends (in a write transaction:
+ * until the next change).
+ */
+extern TviewStoreStatus
+tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		  size_t keysize, TviewValue *value);
+extern TviewStoreStatus
+tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		  size_t keysize, const void *data, size_t size);
+/*
+ * Like tview_put, but leaves the data to the caller: *room has size bytes to
+ * fill at once.
+ */
+extern TviewStoreStatus
+tview_put_reserve(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
+				  const void *key, size_t keysize, size_t size, void **room);
+/*
+ * Put of a key that sorts after every other one (MDB_APPEND); falls back to
+ * tview_put_reserve.
+ */
+extern TviewStoreStatus
+tview_put_append(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+				 size_t keysize, size_t size, void **room);
 extern TviewStoreStatus tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
 								  const void *key, size_t keysize);
 /*
@@ -241,13 +272,16 @@ extern TviewStoreStatus tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
  * have handles of it, and LMDB writes into foreign pages through the handle of
  * a dropped database.  4096 databases fit into an epoch; MAP_FULL then.
  */
-extern TviewStoreStatus tview_clear(TviewTxn *txn, TviewDbKind kind, uint32_t rel, bool remove);
+extern TviewStoreStatus
+tview_clear(TviewTxn *txn, TviewDbKind kind, uint32_t rel, bool remove);
 /* Entries and pages in bytes; zeros when the database does not exist. */
-extern TviewStoreStatus tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
-								   uint64_t *entries, uint64_t *bytes);
+extern TviewStoreStatus
+tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries,
+		   uint64_t *bytes);
 
 /* A cursor lives at most as long as its transaction; several may be open. */
-extern TviewStoreStatus tview_cursor_open(TviewTxn *txn, TviewDbKind kind, uint32_t rel, TviewCursor **cursor);
+extern TviewStoreStatus tview_cursor_open(TviewTxn *txn, TviewDbKind kind,
+										  uint32_t rel, TviewCursor **cursor);
 extern void tview_cursor_close(TviewCursor *cursor);
 typedef enum TviewSeek
 {
@@ -259,7 +293,8 @@ typedef enum TviewSeek
 	TVIEW_SEEK_LE  /* last key <= *key */
 } TviewSeek;
 /* Moves; key is in/out (in for GE and LE).  NOTFOUND at the end. */
-extern TviewStoreStatus tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key, TviewValue *value);
+extern TviewStoreStatus tview_cursor_move(TviewCursor *cursor, TviewSeek seek,
+										  TviewValue *key, TviewValue *value);
 
 /* ---- what people look at (stat.c) ---- */
 
@@ -279,7 +314,8 @@ typedef struct TviewStoreStat
 	char reset_reason[120];
 } TviewStoreStat;
 
-extern TviewStoreStatus tview_store_stat(TviewStore *store, TviewStoreStat *stat);
+extern TviewStoreStatus
+tview_store_stat(TviewStore *store, TviewStoreStat *stat);
 
 /* Counters of one TVIEW, shared by all processes, added to atomically. */
 #define TVIEW_COUNT_REASONS 24
@@ -291,11 +327,14 @@ typedef struct TviewCounters
 	uint64_t recomputed;					/* rows computed by key */
 	uint64_t stored;						/* rows put into the store */
 	uint64_t hollowed;						/* rows emptied by settling */
-	uint64_t mismatched;					/* differences found by self-checks */
-	uint64_t bypassed[TVIEW_COUNT_REASONS]; /* scans that ran the view, by reason */
+	uint64_t mismatched;					/* differences in self-checks */
+	uint64_t bypassed[TVIEW_COUNT_REASONS]; /* scans */
 } TviewCounters;
 
-/* The slot of rel (claimed when new), or NULL when all 1024 are taken.  Survives resets. */
+/*
+ * The slot of rel (claimed when new), or NULL when all 1024 are taken.
+ * Survives resets.
+ */
 extern TviewCounters *tview_store_counters(TviewStore *store, uint32_t rel);
 extern void tview_store_free_counters(TviewStore *store, uint32_t rel);
 
@@ -312,9 +351,14 @@ typedef struct TviewProgress
 
 #define TVIEW_PROGRESS_SLOTS 16
 /* Claims a slot (one of a dead pid is taken over), or NULL. */
-extern TviewProgress *tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name, uint64_t expected);
+extern TviewProgress *
+tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name,
+						   uint64_t expected);
 extern void tview_store_progress_end(TviewProgress *slot);
-/* Copies the used slots of live processes into out[TVIEW_PROGRESS_SLOTS]; returns how many. */
+/*
+ * Copies the used slots of live processes into out[TVIEW_PROGRESS_SLOTS];
+ * returns how many.
+ */
 extern int tview_store_progress_list(TviewStore *store, TviewProgress *out);
 
 #endif /* TVIEW_STORE_H */

@@ -46,9 +46,9 @@ typedef struct TviewControl
 	_Atomic uint64_t epoch;	   /* 0: no contents */
 	_Atomic uint32_t replaced; /* another file has taken this one's name */
 
-	uint32_t durable;			 /* contents are meant to outlive a power failure */
+	uint32_t durable;			 /* contents shall outlive a power failure */
 	_Atomic uint64_t last_epoch; /* the highest number given out */
-	uint64_t inode;				 /* own inode: a copied store is not this store */
+	uint64_t inode;				 /* own inode: a copy is another store */
 	TviewStoreIdentity identity;
 	_Atomic int64_t reset_time;
 	char reset_reason[120]; /* written without a lock: for people only */
@@ -86,14 +86,16 @@ typedef struct TviewRing
 	pthread_mutex_t write_mutex; /* LMDB has no try-lock of its own */
 } TviewRing;
 
-_Static_assert(sizeof(TviewRing) <= TVIEW_RING_HEADER, "the ring's header has outgrown its place");
+_Static_assert(sizeof(TviewRing) <= TVIEW_RING_HEADER,
+			   "the ring's header has outgrown its place");
 _Static_assert(sizeof(TviewMark) == 32, "a mark is 32 bytes on disk");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "atomics in shared memory must be lock-free");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
+			   "atomics in shared memory must be lock-free");
 
 struct TviewTxn
 {
 	TviewStore *store;
-	MDB_txn *mdb;		  /* read: kept when reset; write: NULL when not active */
+	MDB_txn *mdb;		  /* read: kept when not active; write: NULL */
 	TviewCursor *cursors; /* the open ones */
 	uint32_t visible;	  /* handles [0, visible) can be used in it */
 	bool active;
@@ -104,7 +106,8 @@ struct TviewTxn
 struct TviewCursor
 {
 	TviewTxn *txn;
-	MDB_cursor *mdb; /* NULL: no such database, or its transaction was aborted */
+	MDB_cursor
+		*mdb; /* NULL: no such database, or its transaction was aborted */
 	TviewCursor *previous;
 	TviewCursor *next;
 };
@@ -137,7 +140,7 @@ struct TviewStore
 	MDB_env *env;
 	MDB_dbi main_dbi;
 	uint64_t env_map_size;
-	uint64_t checked_page; /* last page in use when dead readers were last looked for */
+	uint64_t checked_page; /* last page at the last look for dead readers */
 	bool env_sync;
 	TviewHandles *handles;
 	TviewTxn read;
@@ -175,7 +178,8 @@ extern void tview_mutex_unlock(pthread_mutex_t *mutex);
 extern int tview_control_errno;
 extern volatile unsigned tview_control_forks;
 extern TviewStoreStatus tview_control_status(TviewStore *store, int error);
-extern bool tview_control_reset_epoch(TviewStore *store, uint64_t epoch, const char *reason);
+extern bool tview_control_reset_epoch(TviewStore *store, uint64_t epoch,
+									  const char *reason);
 
 /* True in a child of the process that attached. */
 static inline bool
@@ -184,22 +188,28 @@ tview_store_is_forked(const TviewStore *store)
 	return store->fork_count != tview_control_forks;
 }
 
-/* True when the entered epoch is the store's present one and this process may use it. */
+/*
+ * True when the entered epoch is the store's present one and this process may
+ * use it.
+ */
 static inline bool
 tview_store_is_current(const TviewStore *store)
 {
 	return store->entered != 0 && !tview_store_is_forked(store) &&
-		atomic_load_explicit(&store->control->epoch, memory_order_acquire) == store->entered;
+		atomic_load_explicit(&store->control->epoch, memory_order_acquire) ==
+		store->entered;
 }
 
 /* ---- epoch.c ---- */
 
 extern void tview_epoch_leave(TviewStore *store);
-extern void tview_epoch_path(const TviewStore *store, uint64_t epoch, const char *file, char *path);
+extern void tview_epoch_path(const TviewStore *store, uint64_t epoch,
+							 const char *file, char *path);
 
 /* ---- ring.c ---- */
 
-extern int tview_ring_create(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config);
+extern int tview_ring_create(TviewStore *store, uint64_t epoch,
+							 const TviewStoreConfig *config);
 extern TviewStoreStatus tview_ring_open(TviewStore *store, uint64_t epoch);
 extern void tview_ring_close(TviewStore *store);
 extern int tview_ring_flush_header(TviewStore *store);
@@ -218,8 +228,10 @@ extern void tview_txn_abort_write(TviewTxn *txn);
 
 /* ---- handle.c ---- */
 
-extern bool tview_handle_find(TviewStore *store, const TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
-extern int tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
+extern bool tview_handle_find(TviewStore *store, const TviewTxn *txn,
+							  TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
+extern int tview_handle_create(TviewStore *store, TviewTxn *txn,
+							   TviewDbKind kind, uint32_t rel, MDB_dbi *dbi);
 extern bool tview_handle_is_complete(const TviewStore *store, MDB_txn *mdb);
 extern int tview_handle_open_all(TviewStore *store);
 extern void tview_handle_publish(TviewStore *store);

@@ -13,12 +13,16 @@
 
 #include "store/store_private.h"
 
-/* A read that lags behind a commit under way: spin, then sleep, and lose patience with the writer. */
+/*
+ * A read that lags behind a commit under way: spin, then sleep, and lose
+ * patience with the writer.
+ */
 #define STALE_READS_BEFORE_SLEEP 100
 #define STALE_SLEEP_NS 200000
 #define STALE_NS_BEFORE_RESET INT64_C(2000000000)
 
-#define PAGES_BETWEEN_CHECKS 256 /* growth of the file between looks for dead readers */
+#define PAGES_BETWEEN_CHECKS \
+	256 /* growth of the file between looks for dead readers */
 
 /*
  * True when the read transaction sees the latest commit and knows all
@@ -30,7 +34,8 @@ read_is_latest(const TviewStore *store, MDB_txn *mdb)
 {
 	MDB_envinfo info;
 
-	return mdb_env_info(store->env, &info) == 0 && info.me_last_txnid <= mdb_txn_id(mdb);
+	return mdb_env_info(store->env, &info) == 0 &&
+		info.me_last_txnid <= mdb_txn_id(mdb);
 }
 
 /* Begins or renews the read transaction; returns an LMDB code. */
@@ -77,7 +82,8 @@ repair_writer(TviewStore *store)
 {
 	MDB_txn *mdb;
 
-	if (store->write.active || tview_mutex_trylock(&store->ring->write_mutex) != 0)
+	if (store->write.active ||
+		tview_mutex_trylock(&store->ring->write_mutex) != 0)
 		return;
 	if (mdb_txn_begin(store->env, NULL, 0, &mdb) == 0)
 		mdb_txn_abort(mdb);
@@ -109,9 +115,11 @@ wait_for_latest(TviewStore *store, int times, int64_t *since)
 	if (times == STALE_READS_BEFORE_SLEEP)
 		*since = clock_ns();
 	/* both: a process that was itself suspended meanwhile tries some more */
-	else if (times > 2 * STALE_READS_BEFORE_SLEEP && clock_ns() - *since > STALE_NS_BEFORE_RESET)
+	else if (times > 2 * STALE_READS_BEFORE_SLEEP &&
+			 clock_ns() - *since > STALE_NS_BEFORE_RESET)
 	{
-		tview_control_reset_epoch(store, store->entered, "store writer stopped in its commit");
+		tview_control_reset_epoch(store, store->entered,
+								  "store writer stopped in its commit");
 		return TVIEW_STORE_RESET;
 	}
 	/* a writer may also die while we wait for it */
@@ -121,7 +129,10 @@ wait_for_latest(TviewStore *store, int times, int64_t *since)
 	return TVIEW_STORE_OK;
 }
 
-/* Opens the databases that the read transaction sees and the process does not know. */
+/*
+ * Opens the databases that the read transaction sees and the process does not
+ * know.
+ */
 static TviewStoreStatus
 learn_databases(TviewStore *store)
 {
@@ -129,7 +140,9 @@ learn_databases(TviewStore *store)
 
 	/* the slot may be the last one: open_all needs one, too */
 	drop_read(store);
-	/* a write transaction knows all of what a reader can see while it is open */
+	/*
+	 * a write transaction knows all of what a reader can see while it is open
+	 */
 	if (store->write.active)
 		return TVIEW_STORE_CORRUPT;
 	rc = tview_handle_open_all(store);
@@ -172,13 +185,16 @@ begin_read_slowly(TviewStore *store, int rc, TviewTxn **txn)
 	for (;;)
 	{
 		if (rc != 0)
-			status = attempts++ < 20 ? recover_begin(store, rc, &checked, &dropped) : tview_env_status(store, rc);
+			status = attempts++ < 20
+				? recover_begin(store, rc, &checked, &dropped)
+				: tview_env_status(store, rc);
 		else if (!read_is_latest(store, store->read.mdb))
 			status = wait_for_latest(store, ++stale, &since);
 		else if (tview_handle_is_complete(store, store->read.mdb))
 			return hand_out_read(store, txn);
 		else
-			status = attempts++ < 20 ? learn_databases(store) : TVIEW_STORE_CORRUPT;
+			status =
+				attempts++ < 20 ? learn_databases(store) : TVIEW_STORE_CORRUPT;
 		if (status != TVIEW_STORE_OK)
 			break;
 		rc = renew_read(store);
@@ -233,7 +249,8 @@ clear_dead_readers(TviewStore *store)
 {
 	MDB_envinfo info;
 
-	if (mdb_env_info(store->env, &info) != 0 || info.me_last_pgno < store->checked_page + PAGES_BETWEEN_CHECKS)
+	if (mdb_env_info(store->env, &info) != 0 ||
+		info.me_last_pgno < store->checked_page + PAGES_BETWEEN_CHECKS)
 		return;
 	store->checked_page = info.me_last_pgno;
 	(void) mdb_reader_check(store->env, NULL);
@@ -258,7 +275,8 @@ begin_write_locked(TviewStore *store)
 		{
 			mdb_txn_abort(store->write.mdb);
 			rc = tview_handle_open_all(store);
-			if (rc == MDB_READERS_FULL && mdb_reader_check(store->env, NULL) == 0)
+			if (rc == MDB_READERS_FULL &&
+				mdb_reader_check(store->env, NULL) == 0)
 				rc = tview_handle_open_all(store);
 		}
 		store->write.mdb = NULL;
@@ -283,7 +301,8 @@ tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn)
 	if (store->write.active)
 		return TVIEW_STORE_BUSY;
 	mutex = &store->ring->write_mutex;
-	rc = wait ? tview_mutex_lock(mutex, TVIEW_WRITE_LOCK_MS) : tview_mutex_trylock(mutex);
+	rc = wait ? tview_mutex_lock(mutex, TVIEW_WRITE_LOCK_MS)
+			  : tview_mutex_trylock(mutex);
 	if (rc == EBUSY || rc == ETIMEDOUT)
 		return TVIEW_STORE_BUSY;
 	if (rc != 0)
@@ -305,13 +324,17 @@ tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn)
 	return TVIEW_STORE_OK;
 }
 
-/* Aborts the write transaction; its cursors find nothing from now on, but stay the caller's. */
+/*
+ * Aborts the write transaction; its cursors find nothing from now on, but stay
+ * the caller's.
+ */
 void
 tview_txn_abort_write(TviewTxn *txn)
 {
 	TviewStore *store = txn->store;
 
-	for (TviewCursor *cursor = txn->cursors; cursor != NULL; cursor = cursor->next)
+	for (TviewCursor *cursor = txn->cursors; cursor != NULL;
+		 cursor = cursor->next)
 	{
 		if (cursor->mdb != NULL)
 			mdb_cursor_close(cursor->mdb);
@@ -335,7 +358,9 @@ tview_write_commit(TviewTxn *txn)
 		return TVIEW_STORE_RESET;
 	close_cursors(txn);
 	if (!txn->active)
-		return txn->failed != TVIEW_STORE_OK ? txn->failed : tview_control_status(store, EINVAL);
+		return txn->failed != TVIEW_STORE_OK
+			? txn->failed
+			: tview_control_status(store, EINVAL);
 	/* what the rows rest on must not be younger on disk than they are */
 	if (atomic_load_explicit(&store->ring->sync, memory_order_relaxed) != 0)
 		rc = tview_ring_flush_header(store);

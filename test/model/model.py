@@ -310,11 +310,11 @@ class Model:
         s.readers.append(r); s.run_read(r)
 
     def run_read(s, r):
-        """some of the steps; all of them in one go half of the time"""
-        hurry = s.rng.random() < s.rate['hurry']
-        while r.todo:
+        """all the remaining steps in one go, or some of them"""
+        n = len(r.todo)
+        for _ in range(n if s.rng.random() < s.rate['hurry'] else s.rng.randrange(1, n + 1)):
             getattr(s, 'read_' + r.todo.pop(0))(r)
-            if not hurry and s.rng.random() < .4: return
+        if r.todo: return
         s.readers.remove(r)
         if r.tx: r.tx.busy = 0
         s.check(r)
@@ -558,10 +558,10 @@ class Model:
     # ---- one step of a history ----
     WEIGHTS = dict(begin=60, write=320, read=180, resume=120, store=110, settle=60, end=110, flush=3, vacuum=8,
                    crash=2, reset=.5, revive=40, advance=2.5, relieve=1, create=12, drop=.7)
-    OTHERS = dict(commit=.8, flushed=.6, truncate=.01, hurry=.5, most=5, shown=.8, ring=120, rush=0)   # probabilities; limits
+    OTHERS = dict(commit=.8, flushed=.6, truncate=.01, hurry=.5, most=5, shown=.8, ring=120, rush=0, older=.5)   # probabilities; limits
     CLIMATES = [dict(),
                 dict(crash=8, reset=3, revive=120, flush=1, flushed=.2, commit=.6, write=200, hurry=.9, most=3),
-                dict(write=60, read=250, resume=25, hurry=.8, store=200, settle=20, advance=15, relieve=15, most=4, rush=6),
+                dict(write=60, read=150, resume=60, hurry=.3, store=60, settle=20, advance=10, relieve=60, most=4, rush=6, older=.8),
                 dict(write=120, create=150, drop=40, hurry=.9, most=3, settle=100, shown=.2),
                 dict(write=120, truncate=.1, hurry=.5, most=3, store=200),
                 dict(write=200, hurry=.3, resume=50, settle=150, end=200, ring=30)]
@@ -575,9 +575,9 @@ class Model:
         if what == 'begin':
             if len(s.txs) < s.rate['most']:
                 t = Transaction(rng); s.txs.append(t)
-                if rng.random() < .5: s.statement_snapshot(t)
+                if rng.random() < s.rate['older']: s.statement_snapshot(t)
         elif what == 'write' and (able := [t for t in run if not t.reads_only]): s.write(rng.choice(able))
-        elif what == 'read': s.begin_read(rng.choice(run) if run and rng.random() < .5 else None)
+        elif what == 'read': s.begin_read(rng.choice(run) if run and rng.random() < s.rate['older'] else None)
         elif what == 'resume' and s.readers: s.run_read(rng.choice(s.readers))
         elif what == 'store': s.store_some()
         elif what == 'settle' and known: s.trim() if s.settling else s.settle()

@@ -1,4 +1,7 @@
-/* What the store's operations cost, in nanoseconds: the best of five runs each. */
+/*
+ * What the store's operations cost, in nanoseconds: the best of five runs
+ * each.
+ */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,9 +65,12 @@ scan(uint64_t i)
 	TviewValue key;
 	TviewValue value;
 
-	if (cursor == NULL && tview_cursor_open(txn, TVIEW_DB_ROWS, 1, &cursor) != TVIEW_STORE_OK)
+	if (cursor == NULL &&
+		tview_cursor_open(txn, TVIEW_DB_ROWS, 1, &cursor) != TVIEW_STORE_OK)
 		tap_bail("cursor_open");
-	if (tview_cursor_move(cursor, i % ROWS == 0 ? TVIEW_SEEK_FIRST : TVIEW_SEEK_NEXT, &key, &value) != TVIEW_STORE_OK)
+	if (tview_cursor_move(cursor,
+						  i % ROWS == 0 ? TVIEW_SEEK_FIRST : TVIEW_SEEK_NEXT,
+						  &key, &value) != TVIEW_STORE_OK)
 		tap_bail("cursor_move");
 	sink += *(const uint64_t *) value.data;
 }
@@ -114,7 +120,8 @@ commit_one(uint64_t i)
 	void *room;
 
 	if (tview_write_begin(store, false, &write) != TVIEW_STORE_OK ||
-		tview_put_reserve(write, TVIEW_DB_ROWS, 1, &key, 8, 200, &room) != TVIEW_STORE_OK)
+		tview_put_reserve(write, TVIEW_DB_ROWS, 1, &key, 8, 200, &room) !=
+			TVIEW_STORE_OK)
 		tap_bail("put");
 	memset(room, 1, 200);
 	if (tview_write_commit(write) != TVIEW_STORE_OK)
@@ -152,7 +159,8 @@ main(void)
 		uint64_t key = TVIEW_KEY_OF(pk);
 		void *room;
 
-		if (tview_put_append(txn, TVIEW_DB_ROWS, 1, &key, 8, 200, &room) != TVIEW_STORE_OK)
+		if (tview_put_append(txn, TVIEW_DB_ROWS, 1, &key, 8, 200, &room) !=
+			TVIEW_STORE_OK)
 			tap_bail("put");
 		memset(room, 1, 200);
 	}

@@ -1,4 +1,7 @@
-/* A store has one control file whoever attaches, and one that is wrong is replaced, never trusted. */
+/*
+ * A store has one control file whoever attaches, and one that is wrong is
+ * replaced, never trusted.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -30,7 +33,8 @@ inode_of(TviewStore *store)
 {
 	struct stat status;
 
-	return fstat(store->control_fd, &status) == 0 ? (uint64_t) status.st_ino : 0;
+	return fstat(store->control_fd, &status) == 0 ? (uint64_t) status.st_ino
+												  : 0;
 }
 
 static int
@@ -48,7 +52,8 @@ race_body(void *argument)
 		return 2;
 	/* leaving early would be fine, but a new epoch must not come from it */
 	tap_barrier(&race->barrier2, RACERS);
-	if (!tview_store_is_linked(store) || tview_store_epoch(store) != race->epoch[me])
+	if (!tview_store_is_linked(store) ||
+		tview_store_epoch(store) != race->epoch[me])
 		return 3;
 	tview_store_detach(store);
 	return 0;
@@ -75,7 +80,8 @@ test_attach_race(void)
 			TviewStore *store;
 
 			other.server++;
-			if (tview_store_attach(race->path, &other, &store) == TVIEW_STORE_OK)
+			if (tview_store_attach(race->path, &other, &store) ==
+				TVIEW_STORE_OK)
 				tview_store_detach(store);
 		}
 		for (int i = 0; i < RACERS; i++)
@@ -83,10 +89,13 @@ test_attach_race(void)
 		for (int i = 0; i < RACERS; i++)
 			failed += tap_wait(pids[i]) != 0;
 		for (int i = 1; i < RACERS; i++)
-			differ += race->inode[i] != race->inode[0] || race->epoch[i] != race->epoch[0];
+			differ += race->inode[i] != race->inode[0] ||
+				race->epoch[i] != race->epoch[0];
 	}
-	tap_is((uint64_t) failed, 0, "attach race: 25 times 8 processes attach and enter");
-	tap_is((uint64_t) differ, 0, "attach race: all with the same control file and epoch");
+	tap_is((uint64_t) failed, 0,
+		   "attach race: 25 times 8 processes attach and enter");
+	tap_is((uint64_t) differ, 0,
+		   "attach race: all with the same control file and epoch");
 }
 
 static void
@@ -102,23 +111,32 @@ test_identity(void)
 	int replaced = 0;
 
 	tap_ok(epoch != 0, "a revived store has an epoch");
-	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK, "attaching once more");
-	tap_ok(tview_store_epoch(store) == epoch, "same identity: the contents stay");
+	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK,
+		   "attaching once more");
+	tap_ok(tview_store_epoch(store) == epoch,
+		   "same identity: the contents stay");
 	tview_store_detach(store);
 
 	other = tap_identity;
 	other.timeline = 2;
-	tap_is(tview_store_attach(path, &other, &store), TVIEW_STORE_OK, "attach with another identity");
+	tap_is(tview_store_attach(path, &other, &store), TVIEW_STORE_OK,
+		   "attach with another identity");
 	tap_is(tview_store_epoch(store), 0, "... starts without contents");
-	tap_is(tview_store_epoch(old), 0, "... and the old handle has lost its own");
-	tap_ok(!tview_store_is_linked(old), "... and sees that its file was replaced");
-	tap_is(tview_store_revive(old, &tap_config), TVIEW_STORE_RESET, "... and cannot revive it");
-	tap_is(tview_log_append(old, &mark, 1), TVIEW_STORE_RESET, "... nor append");
-	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_OK, "the new one is revived");
+	tap_is(tview_store_epoch(old), 0,
+		   "... and the old handle has lost its own");
+	tap_ok(!tview_store_is_linked(old),
+		   "... and sees that its file was replaced");
+	tap_is(tview_store_revive(old, &tap_config), TVIEW_STORE_RESET,
+		   "... and cannot revive it");
+	tap_is(tview_log_append(old, &mark, 1), TVIEW_STORE_RESET,
+		   "... nor append");
+	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_OK,
+		   "the new one is revived");
 	last = tview_store_epoch(store);
 	tap_ok(last > epoch, "epoch numbers grow across control files");
 	tview_store_reset(old, "late");
-	tap_ok(tview_store_epoch(store) == last, "a reset through the old file does not reach the new one");
+	tap_ok(tview_store_epoch(store) == last,
+		   "a reset through the old file does not reach the new one");
 	tview_store_detach(old);
 	tview_store_detach(store);
 
@@ -147,7 +165,10 @@ test_identity(void)
 	tap_is((uint64_t) replaced, 6, "each field of the identity counts");
 }
 
-/* Overwrites the control file with length bytes of noise, by a new file or in place. */
+/*
+ * Overwrites the control file with length bytes of noise, by a new file or in
+ * place.
+ */
 static void
 spoil_control(const char *path, size_t length, int flags)
 {
@@ -169,7 +190,12 @@ spoil_control(const char *path, size_t length, int flags)
 static void
 test_garbage(void)
 {
-	static const size_t lengths[] = {0, 8, 4096, sizeof(TviewControl) - 8, sizeof(TviewControl), sizeof(TviewControl) + 8};
+	static const size_t lengths[] = {0,
+									 8,
+									 4096,
+									 sizeof(TviewControl) - 8,
+									 sizeof(TviewControl),
+									 sizeof(TviewControl) + 8};
 	const char *path = tap_path("garbage");
 	char name[PATH_MAX + 16];
 	char name2[PATH_MAX + 16];
@@ -185,20 +211,25 @@ test_garbage(void)
 		spoil_control(path, lengths[i], O_TRUNC);
 		if (tview_store_attach(path, &tap_identity, &store) != TVIEW_STORE_OK)
 			continue;
-		if (tview_store_epoch(store) == 0 && tap_enter(store, &tap_config, &epoch) == TVIEW_STORE_OK)
+		if (tview_store_epoch(store) == 0 &&
+			tap_enter(store, &tap_config, &epoch) == TVIEW_STORE_OK)
 			good++;
 		tview_store_detach(store);
 	}
-	tap_is((uint64_t) good, 6, "garbage of any length is replaced by a fresh control file");
+	tap_is((uint64_t) good, 6,
+		   "garbage of any length is replaced by a fresh control file");
 
 	/* a copy is not the store, though every byte is right */
 	store = tap_store(path, &tap_config);
-	snprintf(command, sizeof(command), "cd '%s' && cp control control2 && mv control2 control", path);
+	snprintf(command, sizeof(command),
+			 "cd '%s' && cp control control2 && mv control2 control", path);
 	if (system(command) != 0)
 		tap_bail("%s", command);
-	tap_ok(!tview_store_is_linked(store), "a control file that was replaced by its copy is noticed");
+	tap_ok(!tview_store_is_linked(store),
+		   "a control file that was replaced by its copy is noticed");
 	tview_store_detach(store);
-	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK, "attach to a copy");
+	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK,
+		   "attach to a copy");
 	tap_is(tview_store_epoch(store), 0, "... does not trust it");
 	tview_store_detach(store);
 
@@ -207,14 +238,19 @@ test_garbage(void)
 	rename(name, name2);
 	if (symlink(name2, name) != 0)
 		tap_bail("symlink");
-	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK, "a symbolic link is replaced");
+	tap_is(tview_store_attach(path, &tap_identity, &store), TVIEW_STORE_OK,
+		   "a symbolic link is replaced");
 	tview_store_detach(store);
-	tap_ok(lstat(name, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 07777) == 0600,
+	tap_ok(lstat(name, &status) == 0 && S_ISREG(status.st_mode) &&
+			   (status.st_mode & 07777) == 0600,
 		   "the control file has mode 0600");
-	tap_ok(stat(path, &status) == 0 && (status.st_mode & 07777) == 0700, "the directory has mode 0700");
+	tap_ok(stat(path, &status) == 0 && (status.st_mode & 07777) == 0700,
+		   "the directory has mode 0700");
 
-	tap_is(tview_store_attach(tap_path("no/parent"), &tap_identity, &store), TVIEW_STORE_IO, "no parent directory");
-	tap_ok(store == NULL && tview_store_errno(NULL) == ENOENT, "... says ENOENT");
+	tap_is(tview_store_attach(tap_path("no/parent"), &tap_identity, &store),
+		   TVIEW_STORE_IO, "no parent directory");
+	tap_ok(store == NULL && tview_store_errno(NULL) == ENOENT,
+		   "... says ENOENT");
 }
 
 static void
@@ -232,20 +268,24 @@ test_remove(void)
 	tap_ok(stat(path, &status) != 0 && errno == ENOENT, "... leaves nothing");
 	tap_is(tview_store_epoch(store), 0, "... and resets who has it open");
 	tap_ok(!tview_store_is_linked(store), "... who can see that");
-	tap_is(tview_store_remove(path), TVIEW_STORE_OK, "removing what is not there");
+	tap_is(tview_store_remove(path), TVIEW_STORE_OK,
+		   "removing what is not there");
 	tview_store_detach(store);
 
 	store = tap_store(path, &tap_config);
 	snprintf(command, sizeof(command), "rm -rf '%s'", path);
-	tap_ok(system(command) == 0 && !tview_store_is_linked(store), "a directory that was dropped is noticed");
+	tap_ok(system(command) == 0 && !tview_store_is_linked(store),
+		   "a directory that was dropped is noticed");
 	tview_store_reset(store, "gone");
-	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_RESET, "... and not revived");
+	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_RESET,
+		   "... and not revived");
 	tview_store_detach(store);
 	store = tap_store(path, &tap_config);
 	tap_ok(tview_store_epoch(store) != 0, "... but made anew by attaching");
 	tview_store_detach(store);
 	snprintf(command, sizeof(command), "touch '%s/mine'", path);
-	tap_ok(system(command) == 0 && tview_store_remove(path) != TVIEW_STORE_OK && tview_store_errno(NULL) == ENOTEMPTY,
+	tap_ok(system(command) == 0 && tview_store_remove(path) != TVIEW_STORE_OK &&
+			   tview_store_errno(NULL) == ENOTEMPTY,
 		   "files of other people are not removed");
 }
 
@@ -259,13 +299,17 @@ test_reset(void)
 	memset(reason, 'x', sizeof(reason));
 	reason[sizeof(reason) - 1] = '\0';
 	tap_is(tview_store_stat(store, &stat), TVIEW_STORE_OK, "stat");
-	tap_ok(stat.epoch != 0 && stat.reset_time == 0 && stat.log_capacity == 1024 && stat.map_size == tap_config.map_size &&
-			   stat.max_readers >= 64 && stat.map_used > 0 && stat.map_used < 65536 && stat.file_size > 0 && stat.floor == UINT64_MAX,
+	tap_ok(stat.epoch != 0 && stat.reset_time == 0 &&
+			   stat.log_capacity == 1024 &&
+			   stat.map_size == tap_config.map_size && stat.max_readers >= 64 &&
+			   stat.map_used > 0 && stat.map_used < 65536 &&
+			   stat.file_size > 0 && stat.floor == UINT64_MAX,
 		   "... describes a fresh store");
 	tview_store_reset(store, "first reason");
 	tview_store_reset(store, "second reason");
 	tview_store_stat(store, &stat);
-	tap_ok(stat.epoch == 0 && stat.reset_time > 0 && strcmp(stat.reset_reason, "first reason") == 0,
+	tap_ok(stat.epoch == 0 && stat.reset_time > 0 &&
+			   strcmp(stat.reset_reason, "first reason") == 0,
 		   "a reset keeps its time and the first reason");
 	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_OK, "revive");
 	tview_store_reset(store, reason);
@@ -281,7 +325,8 @@ forked_body(void *argument)
 	TviewMark mark = {.xid = 1};
 	TviewTxn *txn;
 
-	if (tview_store_epoch(store) != 0 || tview_read_begin(store, &txn) != TVIEW_STORE_RESET ||
+	if (tview_store_epoch(store) != 0 ||
+		tview_read_begin(store, &txn) != TVIEW_STORE_RESET ||
 		tview_write_begin(store, true, &txn) != TVIEW_STORE_RESET ||
 		tview_log_append(store, &mark, 1) != TVIEW_STORE_RESET ||
 		tview_store_revive(store, &tap_config) != TVIEW_STORE_RESET)
@@ -296,8 +341,10 @@ test_fork(void)
 	TviewStore *store = tap_store(tap_path("fork"), &tap_config);
 	TviewTxn *txn;
 
-	tap_is((uint64_t) tap_wait(tap_fork(forked_body, store)), 0, "a forked child cannot use the handle");
-	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK, "... and does its parent no harm");
+	tap_is((uint64_t) tap_wait(tap_fork(forked_body, store)), 0,
+		   "a forked child cannot use the handle");
+	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK,
+		   "... and does its parent no harm");
 	tview_store_detach(store);
 }
 
@@ -340,17 +387,23 @@ test_counters(void)
 		failed += tap_wait(pids[i]) != 0;
 	for (uint32_t rel = 1; rel <= 100; rel++)
 		wrong += tview_store_counters(store, rel)->served != RACERS * 10;
-	tap_ok(failed == 0 && wrong == 0, "8 processes count into the same 100 slots");
+	tap_ok(failed == 0 && wrong == 0,
+		   "8 processes count into the same 100 slots");
 	tview_store_reset(store, "test");
-	tap_is(tview_store_counters(store, 7)->served, RACERS * 10, "counters survive a reset");
+	tap_is(tview_store_counters(store, 7)->served, RACERS * 10,
+		   "counters survive a reset");
 	tview_store_free_counters(store, 7);
-	tap_is(tview_store_counters(store, 7)->served, 0, "freed counters begin at 0");
+	tap_is(tview_store_counters(store, 7)->served, 0,
+		   "freed counters begin at 0");
 	for (uint32_t rel = 101; rel <= 1024; rel++)
 		wrong += tview_store_counters(store, rel) == NULL;
-	tap_ok(wrong == 0 && tview_store_counters(store, 1025) == NULL, "1024 slots, no more");
+	tap_ok(wrong == 0 && tview_store_counters(store, 1025) == NULL,
+		   "1024 slots, no more");
 	tview_store_free_counters(store, 500);
-	tap_ok(tview_store_counters(store, 1025) != NULL, "a freed slot is used again");
-	tap_ok(tview_store_counters(store, 0) == NULL, "relation 0 has no counters");
+	tap_ok(tview_store_counters(store, 1025) != NULL,
+		   "a freed slot is used again");
+	tap_ok(tview_store_counters(store, 0) == NULL,
+		   "relation 0 has no counters");
 	tview_store_detach(store);
 }
 
@@ -387,19 +440,25 @@ test_progress(void)
 	tap_wait_stopped(pid);
 	slots[0] = tview_store_progress_begin(store, 7, name, 100);
 	slots[0]->rows_done = 33;
-	tap_ok(tview_store_progress_list(store, list) == 2 && list[0].pid == pid && strcmp(list[0].name, "public.dead") == 0 &&
-			   list[1].rel == 7 && list[1].rows_done == 33 && list[1].rows_expected == 100 && strlen(list[1].name) == 127,
+	tap_ok(tview_store_progress_list(store, list) == 2 && list[0].pid == pid &&
+			   strcmp(list[0].name, "public.dead") == 0 && list[1].rel == 7 &&
+			   list[1].rows_done == 33 && list[1].rows_expected == 100 &&
+			   strlen(list[1].name) == 127,
 		   "two builds are listed");
 	kill(pid, SIGKILL);
 	tap_wait(pid);
-	tap_is((uint64_t) tview_store_progress_list(store, list), 1, "a dead process is not");
+	tap_is((uint64_t) tview_store_progress_list(store, list), 1,
+		   "a dead process is not");
 	for (int i = 1; i < TVIEW_PROGRESS_SLOTS; i++)
-		taken += (slots[i] = tview_store_progress_begin(store, 8, "x", 0)) != NULL;
+		taken +=
+			(slots[i] = tview_store_progress_begin(store, 8, "x", 0)) != NULL;
 	tap_is((uint64_t) taken, 15, "its slot is taken over");
-	tap_ok(tview_store_progress_begin(store, 8, "x", 0) == NULL, "16 slots, no more");
+	tap_ok(tview_store_progress_begin(store, 8, "x", 0) == NULL,
+		   "16 slots, no more");
 	for (int i = 0; i < TVIEW_PROGRESS_SLOTS; i++)
 		tview_store_progress_end(slots[i]);
-	tap_is((uint64_t) tview_store_progress_list(store, list), 0, "ended builds are gone");
+	tap_is((uint64_t) tview_store_progress_list(store, list), 0,
+		   "ended builds are gone");
 	tview_store_detach(store);
 }
 
@@ -428,7 +487,8 @@ full_disk_body(void *argument)
 	if (tview_store_attach(dir, &tap_identity, &store) != TVIEW_STORE_OK)
 		return 2;
 	config.mark_log_size = 8 << 20;
-	if (tview_store_revive(store, &config) != TVIEW_STORE_NO_SPACE || tview_store_errno(store) != ENOSPC)
+	if (tview_store_revive(store, &config) != TVIEW_STORE_NO_SPACE ||
+		tview_store_errno(store) != ENOSPC)
 		return 3;
 	config.mark_log_size = 32768;
 	if (tap_enter(store, &config, &epoch) != TVIEW_STORE_OK)
@@ -438,7 +498,8 @@ full_disk_body(void *argument)
 	{
 		if (tview_write_begin(store, true, &txn) != TVIEW_STORE_OK)
 			return 5;
-		status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, sizeof(key), 2000, &room);
+		status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, sizeof(key),
+								   2000, &room);
 		if (status == TVIEW_STORE_OK)
 		{
 			memset(room, 'x', 2000);
@@ -450,12 +511,14 @@ full_disk_body(void *argument)
 		return 6;
 	if (tview_read_begin(store, &txn) != TVIEW_STORE_OK)
 		return 7;
-	if (tview_stat(txn, TVIEW_DB_ROWS, 1, &before, &epoch) != TVIEW_STORE_OK || before != (uint64_t) rows || rows < 100)
+	if (tview_stat(txn, TVIEW_DB_ROWS, 1, &before, &epoch) != TVIEW_STORE_OK ||
+		before != (uint64_t) rows || rows < 100)
 		return 8;
 	tview_read_end(txn);
 	/* the way out */
 	tview_store_reset(store, "disk full");
-	if (tap_enter(store, &config, &epoch) != TVIEW_STORE_OK || tview_read_begin(store, &txn) != TVIEW_STORE_OK)
+	if (tap_enter(store, &config, &epoch) != TVIEW_STORE_OK ||
+		tview_read_begin(store, &txn) != TVIEW_STORE_OK)
 		return 9;
 	tview_store_detach(store);
 	return tview_store_remove(dir) == TVIEW_STORE_OK ? 0 : 10;
@@ -474,7 +537,9 @@ test_full_disk(void)
 	if (result == 77)
 		tap_skip(1, "cannot mount a tmpfs (not root?)");
 	else
-		tap_is((uint64_t) result, 0, "a full disk is a status: attach, revive, commit; reset makes room");
+		tap_is(
+			(uint64_t) result, 0,
+			"a full disk is a status: attach, revive, commit; reset makes room");
 }
 
 int

@@ -1,4 +1,7 @@
-/* A new epoch never shows what was in an old one, and damaged files are noticed before they are used. */
+/*
+ * A new epoch never shows what was in an old one, and damaged files are
+ * noticed before they are used.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +63,8 @@ live_once(Shared *shared, TviewStore *store, uint64_t *last)
 		tview_store_reset(store, "full");
 	else if (status != TVIEW_STORE_OK && status != TVIEW_STORE_RESET)
 		return 3;
-	for (uint64_t p = tview_log_head(store); p < tview_log_tail(store) && p < 3; p++)
+	for (uint64_t p = tview_log_head(store); p < tview_log_tail(store) && p < 3;
+		 p++)
 	{
 		status = tview_log_read(store, p, 1, &mark);
 		if (status == TVIEW_STORE_OK && mark.xid != epoch)
@@ -71,7 +75,8 @@ live_once(Shared *shared, TviewStore *store, uint64_t *last)
 	{
 		status = tview_get(txn, TVIEW_DB_ROWS, 7, &key, sizeof(key), &value);
 		if (status != TVIEW_STORE_NOTFOUND &&
-			(status != TVIEW_STORE_OK || value.size != 8 || *(const uint64_t *) value.data != epoch))
+			(status != TVIEW_STORE_OK || value.size != 8 ||
+			 *(const uint64_t *) value.data != epoch))
 			return 5;
 		shared->rows += status == TVIEW_STORE_OK;
 		tview_read_end(txn);
@@ -81,7 +86,8 @@ live_once(Shared *shared, TviewStore *store, uint64_t *last)
 	status = tview_write_begin(store, true, &txn);
 	if (status == TVIEW_STORE_OK)
 	{
-		if (tview_put(txn, TVIEW_DB_ROWS, 7, &key, sizeof(key), &epoch, sizeof(epoch)) != TVIEW_STORE_OK)
+		if (tview_put(txn, TVIEW_DB_ROWS, 7, &key, sizeof(key), &epoch,
+					  sizeof(epoch)) != TVIEW_STORE_OK)
 			return 7;
 		status = tview_write_commit(txn);
 	}
@@ -100,7 +106,8 @@ live_body(void *argument)
 	uint64_t last = 0;
 	int result = 0;
 
-	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK)
+	if (tview_store_attach(shared->path, &tap_identity, &store) !=
+		TVIEW_STORE_OK)
 		return 20;
 	while (result == 0 && !shared->stop)
 	{
@@ -108,7 +115,8 @@ live_body(void *argument)
 		if (result == 0 && tap_random() % 50 == 0)
 		{
 			tview_store_detach(store);
-			if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK)
+			if (tview_store_attach(shared->path, &tap_identity, &store) !=
+				TVIEW_STORE_OK)
 				return 21;
 		}
 	}
@@ -136,10 +144,14 @@ test_lives(void)
 			tap_note("process %d: %d", i, result);
 		failed += result != 0;
 	}
-	tap_note("%" PRIu64 " epochs entered, %" PRIu64 " rows read", shared->epochs, shared->rows);
-	tap_is((uint64_t) failed, 0, "4 processes reset, revive, enter, read and write: nothing leaks between epochs");
+	tap_note("%" PRIu64 " epochs entered, %" PRIu64 " rows read",
+			 shared->epochs, shared->rows);
+	tap_is(
+		(uint64_t) failed, 0,
+		"4 processes reset, revive, enter, read and write: nothing leaks between epochs");
 	tap_ok(shared->epochs > 50 && shared->rows > 50, "... in many epochs");
-	tap_ok(count_epoch_directories(shared->path) <= 1, "... and the old ones' directories are gone");
+	tap_ok(count_epoch_directories(shared->path) <= 1,
+		   "... and the old ones' directories are gone");
 }
 
 static void
@@ -148,24 +160,32 @@ test_words(void)
 	TviewStore *store = tap_store(tap_path("words"), &tap_config);
 	uint64_t epoch;
 
-	tap_ok(tview_store_floor(store) == UINT64_MAX && tview_store_floor_lsn(store) == 0 &&
-			   !tview_store_floor_is_flushed(store) && tview_store_wal(store) == 0,
+	tap_ok(tview_store_floor(store) == UINT64_MAX &&
+			   tview_store_floor_lsn(store) == 0 &&
+			   !tview_store_floor_is_flushed(store) &&
+			   tview_store_wal(store) == 0,
 		   "a new epoch knows no floor");
 	tview_store_set_floor(store, 100);
 	tview_store_set_floor(store, 90);
-	tap_is(tview_store_floor(store), 100, "the floor gets a value and is not lowered");
+	tap_is(tview_store_floor(store), 100,
+		   "the floor gets a value and is not lowered");
 	tview_store_set_floor(store, 110);
 	tap_is(tview_store_floor(store), 110, "... but raised");
 	tview_store_set_floor_lsn(store, 77);
 	tview_store_set_floor_flushed(store);
 	tview_store_note_wal(store, 50);
 	tview_store_note_wal(store, 40);
-	tap_ok(tview_store_floor_lsn(store) == 77 && tview_store_floor_is_flushed(store) && tview_store_wal(store) == 50,
+	tap_ok(tview_store_floor_lsn(store) == 77 &&
+			   tview_store_floor_is_flushed(store) &&
+			   tview_store_wal(store) == 50,
 		   "its flush position, and the contents' WAL");
 	tview_store_reset(store, "test");
-	tap_is(tap_enter(store, &tap_config, &epoch), TVIEW_STORE_OK, "another epoch");
-	tap_ok(tview_store_floor(store) == UINT64_MAX && tview_store_floor_lsn(store) == 0 &&
-			   !tview_store_floor_is_flushed(store) && tview_store_wal(store) == 0,
+	tap_is(tap_enter(store, &tap_config, &epoch), TVIEW_STORE_OK,
+		   "another epoch");
+	tap_ok(tview_store_floor(store) == UINT64_MAX &&
+			   tview_store_floor_lsn(store) == 0 &&
+			   !tview_store_floor_is_flushed(store) &&
+			   tview_store_wal(store) == 0,
 		   "... begins without them");
 	tview_store_detach(store);
 }
@@ -179,7 +199,8 @@ put_rows(TviewStore *store, uint64_t n, size_t size)
 
 	for (uint64_t key = 0; status == TVIEW_STORE_OK && key < n; key++)
 	{
-		status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, sizeof(key), size, &room);
+		status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, sizeof(key),
+								   size, &room);
 		if (status == TVIEW_STORE_OK)
 			memset(room, 'r', size);
 	}
@@ -220,30 +241,49 @@ test_options(void)
 	store = tap_store(path, &config);
 	before = tview_store_epoch(store);
 	put_rows(store, 3, 100);
-	tap_ok(tview_read_begin(store, &txn) == TVIEW_STORE_OK, "read with a small map");
+	tap_ok(tview_read_begin(store, &txn) == TVIEW_STORE_OK,
+		   "read with a small map");
 	tview_read_end(txn);
-	tap_is((uint64_t) tap_wait(tap_fork(grow_body, path)), 0, "another process makes the map larger and fills it");
-	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK, "the first one adopts it");
-	tap_ok(tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) == TVIEW_STORE_OK && value.size == 4000, "... and reads what is there");
-	tap_is(tview_store_enter(store, NULL, &epoch), TVIEW_STORE_OK, "entering without options keeps them");
+	tap_is((uint64_t) tap_wait(tap_fork(grow_body, path)), 0,
+		   "another process makes the map larger and fills it");
+	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK,
+		   "the first one adopts it");
+	tap_ok(tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) ==
+				   TVIEW_STORE_OK &&
+			   value.size == 4000,
+		   "... and reads what is there");
+	tap_is(tview_store_enter(store, NULL, &epoch), TVIEW_STORE_OK,
+		   "entering without options keeps them");
 	tview_read_end(txn);
-	tap_ok(tview_store_stat(store, &stat) == TVIEW_STORE_OK && stat.map_size == 64 << 20 && stat.map_used > 36 << 20,
+	tap_ok(tview_store_stat(store, &stat) == TVIEW_STORE_OK &&
+			   stat.map_size == 64 << 20 && stat.map_used > 36 << 20,
 		   "... and so the stat says");
-	tap_is(tview_store_enter(store, &config, &epoch), TVIEW_STORE_RESET, "a smaller map resets");
+	tap_is(tview_store_enter(store, &config, &epoch), TVIEW_STORE_RESET,
+		   "a smaller map resets");
 	tview_store_stat(store, &stat);
-	tap_ok(strcmp(stat.reset_reason, "options changed") == 0, "... with a reason");
-	tap_ok(tap_enter(store, &config, &epoch) == TVIEW_STORE_OK && epoch > before, "... and is revived with it");
+	tap_ok(strcmp(stat.reset_reason, "options changed") == 0,
+		   "... with a reason");
+	tap_ok(tap_enter(store, &config, &epoch) == TVIEW_STORE_OK &&
+			   epoch > before,
+		   "... and is revived with it");
 	config.map_size = 32 << 20;
-	tap_ok(tview_store_enter(store, &config, &epoch) == TVIEW_STORE_OK && tview_store_stat(store, &stat) == TVIEW_STORE_OK &&
+	tap_ok(tview_store_enter(store, &config, &epoch) == TVIEW_STORE_OK &&
+			   tview_store_stat(store, &stat) == TVIEW_STORE_OK &&
 			   stat.map_size == 32 << 20,
 		   "a larger map is adopted");
 	config.mark_log_size *= 2;
-	tap_is(tview_store_enter(store, &config, &epoch), TVIEW_STORE_RESET, "another size of the mark log resets");
-	tap_ok(tap_enter(store, &config, &epoch) == TVIEW_STORE_OK && tview_log_capacity(store) == 2048, "... and is what the next epoch has");
+	tap_is(tview_store_enter(store, &config, &epoch), TVIEW_STORE_RESET,
+		   "another size of the mark log resets");
+	tap_ok(tap_enter(store, &config, &epoch) == TVIEW_STORE_OK &&
+			   tview_log_capacity(store) == 2048,
+		   "... and is what the next epoch has");
 	tview_store_detach(store);
 }
 
-/* What a fresh process gets from entering after its files were spoilt by a command run in the epoch's directory. */
+/*
+ * What a fresh process gets from entering after its files were spoilt by a
+ * command run in the epoch's directory.
+ */
 static TviewStoreStatus
 enter_spoilt(const char *name, const char *command)
 {
@@ -268,7 +308,8 @@ enter_spoilt(const char *name, const char *command)
 	if (status == TVIEW_STORE_CORRUPT)
 	{
 		tview_store_reset(store, "damaged");
-		if (tap_enter(store, &tap_config, &next) != TVIEW_STORE_OK || next <= epoch)
+		if (tap_enter(store, &tap_config, &next) != TVIEW_STORE_OK ||
+			next <= epoch)
 			status = TVIEW_STORE_IO;
 		put_rows(store, 10, 500);
 	}
@@ -290,13 +331,15 @@ test_damage(void)
 		{"empty data.mdb", "truncate -s 0 data.mdb"},
 		{"missing data.mdb", "rm data.mdb"},
 		{"replaced data.mdb", "cp data.mdb x && mv x data.mdb"},
-		{"garbage in data.mdb's meta pages", "head -c 8192 /dev/urandom | dd of=data.mdb conv=notrunc status=none"},
+		{"garbage in data.mdb's meta pages",
+		 "head -c 8192 /dev/urandom | dd of=data.mdb conv=notrunc status=none"},
 		{"missing lock.mdb", "rm lock.mdb"},
 		{"truncated lock.mdb", "truncate -s 100 lock.mdb"},
 		{"missing marks", "rm marks"},
 		{"empty marks", "truncate -s 0 marks"},
 		{"truncated marks", "truncate -s 8192 marks"},
-		{"garbage in the header of marks", "head -c 4096 /dev/urandom | dd of=marks conv=notrunc status=none"},
+		{"garbage in the header of marks",
+		 "head -c 4096 /dev/urandom | dd of=marks conv=notrunc status=none"},
 		{"missing directory", "rm -r $PWD"},
 	};
 
@@ -305,7 +348,8 @@ test_damage(void)
 		char name[32];
 
 		snprintf(name, sizeof(name), "damage%zu", i);
-		tap_is(enter_spoilt(name, cases[i].command), i == 0 ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT, cases[i].what);
+		tap_is(enter_spoilt(name, cases[i].command),
+			   i == 0 ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT, cases[i].what);
 	}
 }
 
@@ -321,15 +365,20 @@ test_half_revive(void)
 
 	if (tview_store_attach(path, &tap_identity, &store) != TVIEW_STORE_OK)
 		tap_bail("attach");
-	snprintf(command, sizeof(command), "cd '%s' && mkdir e1 e%" PRIu64 " && touch e1/marks e1/data.mdb control.1.tmp", path,
-			 atomic_load(&store->control->last_epoch) + 2);
+	snprintf(command, sizeof(command),
+			 "cd '%s' && mkdir e1 e%" PRIu64
+			 " && touch e1/marks e1/data.mdb control.1.tmp",
+			 path, atomic_load(&store->control->last_epoch) + 2);
 	if (system(command) != 0)
 		tap_bail("%s", command);
-	tap_is((uint64_t) tview_file_lock(path, 100, &lock), 0, "the lock of the directory");
-	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_BUSY, "revive while another process is at it");
+	tap_is((uint64_t) tview_file_lock(path, 100, &lock), 0,
+		   "the lock of the directory");
+	tap_is(tview_store_revive(store, &tap_config), TVIEW_STORE_BUSY,
+		   "revive while another process is at it");
 	tview_file_unlock(lock);
 	tap_is(tap_enter(store, &tap_config, &epoch), TVIEW_STORE_OK, "revive");
-	tap_is((uint64_t) count_epoch_directories(path), 1, "... clears what a dead process left");
+	tap_is((uint64_t) count_epoch_directories(path), 1,
+		   "... clears what a dead process left");
 	tview_store_detach(store);
 }
 

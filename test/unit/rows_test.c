@@ -1,17 +1,11 @@
-/* Rows are found by every seek, seen by every process, and survive the death of any. */
+/*
+ * Rows are found by every key and every seek, before and after commits and
+ * aborts.
+ */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <sched.h>
-#include <signal.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "store/store_private.h"
 #include "tap.h"
@@ -33,7 +27,8 @@ pk_of(int i)
 		return INT64_MIN;
 	if (i == KEYS - 1)
 		return INT64_MAX;
-	return ((int64_t) i - KEYS / 2) * ((i % 2) ? 1000003 : 1000000007) / ((i % 3) ? 1 : 7);
+	return ((int64_t) i - KEYS / 2) * ((i % 2) ? 1000003 : 1000000007) /
+		((i % 3) ? 1 : 7);
 }
 
 static int
@@ -76,16 +71,20 @@ change_rows(TviewTxn *txn, Model *model, int n)
 		if (tap_random() % 3 == 0)
 		{
 			status = tview_del(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key));
-			wrong += status != (model->size[i] != 0 ? TVIEW_STORE_OK : TVIEW_STORE_NOTFOUND);
+			wrong += status !=
+				(model->size[i] != 0 ? TVIEW_STORE_OK : TVIEW_STORE_NOTFOUND);
 			model->size[i] = 0;
 			continue;
 		}
-		model->size[i] = 8 * (tap_random() % ((tap_random() % 8) ? 30 : 1500) + 1);
+		model->size[i] =
+			8 * (tap_random() % ((tap_random() % 8) ? 30 : 1500) + 1);
 		model->fill[i] = (uint8_t) tap_random();
 		if (tap_random() % 2 == 0)
-			status = tview_put_reserve(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key), model->size[i], &room);
+			status = tview_put_reserve(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key),
+									   model->size[i], &room);
 		else
-			status = tview_put_append(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key), model->size[i], &room);
+			status = tview_put_append(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key),
+									  model->size[i], &room);
 		if (status == TVIEW_STORE_OK && (uintptr_t) room % 8 == 0)
 			memset(room, model->fill[i], model->size[i]);
 		else
@@ -109,17 +108,20 @@ model_seek(const Model *model, TviewSeek seek, int current, int64_t pk)
 			current = KEYS;
 			break;
 		case TVIEW_SEEK_GE:
-			for (current = -1; current + 1 < KEYS && pks[current + 1] < pk; current++)
+			for (current = -1; current + 1 < KEYS && pks[current + 1] < pk;
+				 current++)
 				;
 			break;
 		case TVIEW_SEEK_LE:
-			for (current = KEYS; current > 0 && pks[current - 1] > pk; current--)
+			for (current = KEYS; current > 0 && pks[current - 1] > pk;
+				 current--)
 				;
 			break;
 		default:
 			break;
 	}
-	if (seek == TVIEW_SEEK_FIRST || seek == TVIEW_SEEK_GE || seek == TVIEW_SEEK_NEXT)
+	if (seek == TVIEW_SEEK_FIRST || seek == TVIEW_SEEK_GE ||
+		seek == TVIEW_SEEK_NEXT)
 	{
 		for (i = current + 1; i < KEYS && model->size[i] == 0; i++)
 			;
@@ -160,7 +162,8 @@ check_seeks(TviewTxn *txn, const Model *model, int n)
 		if (status != (expected >= 0 ? TVIEW_STORE_OK : TVIEW_STORE_NOTFOUND))
 			wrong++;
 		else if (expected >= 0)
-			wrong += key.size != 8 || TVIEW_PK_OF(*(const uint64_t *) key.data) != pks[expected] ||
+			wrong += key.size != 8 ||
+				TVIEW_PK_OF(*(const uint64_t *) key.data) != pks[expected] ||
 				!value_is(model, expected, &value);
 		current = expected;
 	}
@@ -178,7 +181,8 @@ check_gets(TviewTxn *txn, const Model *model)
 	{
 		uint64_t key = TVIEW_KEY_OF(pks[i]);
 		TviewValue value;
-		TviewStoreStatus status = tview_get(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key), &value);
+		TviewStoreStatus status =
+			tview_get(txn, TVIEW_DB_ROWS, 9, &key, sizeof(key), &value);
 
 		if (model->size[i] == 0)
 			wrong += status != TVIEW_STORE_NOTFOUND;
@@ -230,18 +234,25 @@ test_model(void)
 		wrong[3] += check_seeks(txn, &model, 300);
 		tview_read_end(txn);
 	}
-	tap_is((uint64_t) wrong[0], 0, "puts and deletes at random, pks of both signs");
-	tap_is((uint64_t) wrong[1], 0, "... every seek finds its row within the write transaction");
-	tap_is((uint64_t) wrong[2], 0, "... every get after commits and aborts, values 8-aligned");
+	tap_is((uint64_t) wrong[0], 0,
+		   "puts and deletes at random, pks of both signs");
+	tap_is((uint64_t) wrong[1], 0,
+		   "... every seek finds its row within the write transaction");
+	tap_is((uint64_t) wrong[2], 0,
+		   "... every get after commits and aborts, values 8-aligned");
 	tap_is((uint64_t) wrong[3], 0, "... every seek likewise");
 	tview_write_begin(store, true, &txn);
 	tap_is(tview_clear(txn, TVIEW_DB_ROWS, 9, true), TVIEW_STORE_OK, "clear");
 	memset(&model, 0, sizeof(model));
-	tap_ok(check_gets(txn, &model) == 0 && check_seeks(txn, &model, 100) == 0, "... leaves nothing");
+	tap_ok(check_gets(txn, &model) == 0 && check_seeks(txn, &model, 100) == 0,
+		   "... leaves nothing");
 	wrong[0] = change_rows(txn, &model, 50);
-	tap_ok(wrong[0] == 0 && tview_write_commit(txn) == TVIEW_STORE_OK, "... but a database that can be filled again");
+	tap_ok(wrong[0] == 0 && tview_write_commit(txn) == TVIEW_STORE_OK,
+		   "... but a database that can be filled again");
 	tview_read_begin(store, &txn);
-	tap_ok(check_gets(txn, &model) == 0 && tview_stat(txn, TVIEW_DB_ROWS, 9, &entries, &bytes) == TVIEW_STORE_OK &&
+	tap_ok(check_gets(txn, &model) == 0 &&
+			   tview_stat(txn, TVIEW_DB_ROWS, 9, &entries, &bytes) ==
+				   TVIEW_STORE_OK &&
 			   entries > 20 && entries <= 50 && bytes >= 4096,
 		   "... and says its size");
 	tview_store_detach(store);
@@ -263,43 +274,64 @@ test_kinds(void)
 	void *room;
 	int wrong = 0;
 
-	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK, "read in an empty store");
-	tap_is(tview_read_begin(store, &other), TVIEW_STORE_BUSY, "... only one at a time");
-	tap_ok(tview_get(txn, TVIEW_DB_META, 0, &number, 8, &value) == TVIEW_STORE_NOTFOUND &&
-			   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) == TVIEW_STORE_OK && entries == 0 && bytes == 0 &&
-			   tview_cursor_open(txn, TVIEW_DB_INDEX, 3, &cursor) == TVIEW_STORE_OK &&
-			   tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value) == TVIEW_STORE_NOTFOUND,
+	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK,
+		   "read in an empty store");
+	tap_is(tview_read_begin(store, &other), TVIEW_STORE_BUSY,
+		   "... only one at a time");
+	tap_ok(tview_get(txn, TVIEW_DB_META, 0, &number, 8, &value) ==
+				   TVIEW_STORE_NOTFOUND &&
+			   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) ==
+				   TVIEW_STORE_OK &&
+			   entries == 0 && bytes == 0 &&
+			   tview_cursor_open(txn, TVIEW_DB_INDEX, 3, &cursor) ==
+				   TVIEW_STORE_OK &&
+			   tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value) ==
+				   TVIEW_STORE_NOTFOUND,
 		   "... finds nothing in databases that do not exist");
-	tap_ok(tview_put(txn, TVIEW_DB_META, 0, &number, 8, &number, 8) == TVIEW_STORE_IO && tview_store_errno(store) == EINVAL,
+	tap_ok(tview_put(txn, TVIEW_DB_META, 0, &number, 8, &number, 8) ==
+				   TVIEW_STORE_IO &&
+			   tview_store_errno(store) == EINVAL,
 		   "... and cannot write");
 	tview_read_end(txn);
 	tview_read_end(txn);
 
 	tview_write_begin(store, true, &txn);
-	tap_is(tview_write_begin(store, true, &other), TVIEW_STORE_BUSY, "one write transaction at a time");
+	tap_is(tview_write_begin(store, true, &other), TVIEW_STORE_BUSY,
+		   "one write transaction at a time");
 	for (int i = 0; i < 1000; i++)
 	{
 		memset(index_key, 0, sizeof(index_key));
 		index_key[0] = (uint8_t) (i * 7);
 		index_key[15] = (uint8_t) (i / 256);
-		wrong += tview_put(txn, TVIEW_DB_INDEX, 1, index_key, 16, "", 0) != TVIEW_STORE_OK;
+		wrong += tview_put(txn, TVIEW_DB_INDEX, 1, index_key, 16, "", 0) !=
+			TVIEW_STORE_OK;
 	}
-	wrong += tview_put(txn, TVIEW_DB_META, 0, &number, 8, "meta", 4) != TVIEW_STORE_OK;
-	wrong += tview_get(txn, TVIEW_DB_META, 0, &number, 8, &value) != TVIEW_STORE_OK;
+	wrong += tview_put(txn, TVIEW_DB_META, 0, &number, 8, "meta", 4) !=
+		TVIEW_STORE_OK;
+	wrong +=
+		tview_get(txn, TVIEW_DB_META, 0, &number, 8, &value) != TVIEW_STORE_OK;
 	tap_ok(wrong == 0 && value.size == 4, "an index and meta");
-	tap_ok(tview_get(txn, TVIEW_DB_INDEX, 1, &number, 8, &value) == TVIEW_STORE_IO &&
-			   tview_put(txn, TVIEW_DB_ROWS, 1, index_key, 16, "", 0) == TVIEW_STORE_IO,
+	tap_ok(tview_get(txn, TVIEW_DB_INDEX, 1, &number, 8, &value) ==
+				   TVIEW_STORE_IO &&
+			   tview_put(txn, TVIEW_DB_ROWS, 1, index_key, 16, "", 0) ==
+				   TVIEW_STORE_IO,
 		   "keys of a wrong size are refused");
-	wrong = tview_cursor_open(txn, TVIEW_DB_INDEX, 1, &cursor) != TVIEW_STORE_OK;
+	wrong =
+		tview_cursor_open(txn, TVIEW_DB_INDEX, 1, &cursor) != TVIEW_STORE_OK;
 	for (int i = 0; i < 1000; i++)
 	{
 		uint8_t last[16];
 
-		wrong += tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) != TVIEW_STORE_OK || key.size != 16 || value.size != 0;
+		wrong += tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) !=
+				TVIEW_STORE_OK ||
+			key.size != 16 || value.size != 0;
 		wrong += i > 0 && memcmp(last, key.data, 16) >= 0;
 		memcpy(last, key.data, 16);
 	}
-	tap_ok(wrong == 0 && tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) == TVIEW_STORE_NOTFOUND, "index keys come in memcmp order");
+	tap_ok(wrong == 0 &&
+			   tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) ==
+				   TVIEW_STORE_NOTFOUND,
+		   "index keys come in memcmp order");
 	tview_write_commit(txn);
 	tap_is(tview_write_commit(txn), TVIEW_STORE_IO, "a transaction ends once");
 
@@ -307,16 +339,24 @@ test_kinds(void)
 	for (int64_t pk = -500; pk < 500; pk++)
 	{
 		number = TVIEW_KEY_OF(pk);
-		wrong += tview_put_append(txn, TVIEW_DB_ROWS, 1, &number, 8, 16, &room) != TVIEW_STORE_OK;
+		wrong += tview_put_append(txn, TVIEW_DB_ROWS, 1, &number, 8, 16,
+								  &room) != TVIEW_STORE_OK;
 		memset(room, 1, 16);
 	}
 	number = TVIEW_KEY_OF(-7);
-	tap_ok(wrong == 0 && tview_put_append(txn, TVIEW_DB_ROWS, 1, &number, 8, 24, &room) == TVIEW_STORE_OK, "appending, also what is not last");
+	tap_ok(wrong == 0 &&
+			   tview_put_append(txn, TVIEW_DB_ROWS, 1, &number, 8, 24, &room) ==
+				   TVIEW_STORE_OK,
+		   "appending, also what is not last");
 	memset(room, 2, 24);
 	tview_write_commit(txn);
 	tview_read_begin(store, &txn);
-	tap_ok(tview_get(txn, TVIEW_DB_ROWS, 1, &number, 8, &value) == TVIEW_STORE_OK && value.size == 24 &&
-			   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) == TVIEW_STORE_OK && entries == 1000,
+	tap_ok(tview_get(txn, TVIEW_DB_ROWS, 1, &number, 8, &value) ==
+				   TVIEW_STORE_OK &&
+			   value.size == 24 &&
+			   tview_stat(txn, TVIEW_DB_ROWS, 1, &entries, &bytes) ==
+				   TVIEW_STORE_OK &&
+			   entries == 1000,
 		   "... once each");
 	tview_store_detach(store);
 }
@@ -339,24 +379,33 @@ test_both(void)
 		if (read_first)
 			wrong += tview_read_begin(store, &reader) != TVIEW_STORE_OK;
 		wrong += tview_write_begin(store, true, &writer) != TVIEW_STORE_OK;
-		wrong += tview_put(writer, TVIEW_DB_ROWS, rel, &key, 8, &key, 8) != TVIEW_STORE_OK;
+		wrong += tview_put(writer, TVIEW_DB_ROWS, rel, &key, 8, &key, 8) !=
+			TVIEW_STORE_OK;
 		if (!read_first)
 			wrong += tview_read_begin(store, &reader) != TVIEW_STORE_OK;
-		wrong += tview_put(writer, TVIEW_DB_INDEX, rel, "0123456789abcdef", 16, "", 0) != TVIEW_STORE_OK;
-		wrong += tview_get(reader, TVIEW_DB_ROWS, rel, &key, 8, &value) != TVIEW_STORE_NOTFOUND;
-		wrong += tview_get(writer, TVIEW_DB_ROWS, rel, &key, 8, &value) != TVIEW_STORE_OK;
+		wrong += tview_put(writer, TVIEW_DB_INDEX, rel, "0123456789abcdef", 16,
+						   "", 0) != TVIEW_STORE_OK;
+		wrong += tview_get(reader, TVIEW_DB_ROWS, rel, &key, 8, &value) !=
+			TVIEW_STORE_NOTFOUND;
+		wrong += tview_get(writer, TVIEW_DB_ROWS, rel, &key, 8, &value) !=
+			TVIEW_STORE_OK;
 		if (commit)
 			wrong += tview_write_commit(writer) != TVIEW_STORE_OK;
 		else
 			tview_write_abort(writer);
-		wrong += tview_get(reader, TVIEW_DB_ROWS, rel, &key, 8, &value) != TVIEW_STORE_NOTFOUND;
-		wrong += tview_get(reader, TVIEW_DB_INDEX, rel, "0123456789abcdef", 16, &value) != TVIEW_STORE_NOTFOUND;
+		wrong += tview_get(reader, TVIEW_DB_ROWS, rel, &key, 8, &value) !=
+			TVIEW_STORE_NOTFOUND;
+		wrong += tview_get(reader, TVIEW_DB_INDEX, rel, "0123456789abcdef", 16,
+						   &value) != TVIEW_STORE_NOTFOUND;
 		tview_read_end(reader);
 		wrong += tview_read_begin(store, &reader) != TVIEW_STORE_OK;
-		wrong += tview_get(reader, TVIEW_DB_ROWS, rel, &key, 8, &value) != (commit ? TVIEW_STORE_OK : TVIEW_STORE_NOTFOUND);
+		wrong += tview_get(reader, TVIEW_DB_ROWS, rel, &key, 8, &value) !=
+			(commit ? TVIEW_STORE_OK : TVIEW_STORE_NOTFOUND);
 		tview_read_end(reader);
 	}
-	tap_is((uint64_t) wrong, 0, "a read and a write transaction at a time, new databases in half of them");
+	tap_is(
+		(uint64_t) wrong, 0,
+		"a read and a write transaction at a time, new databases in half of them");
 	tview_store_detach(store);
 }
 
@@ -384,384 +433,23 @@ test_map_full(void)
 	for (key = 0; status == TVIEW_STORE_OK && key < 1000; key++)
 		status = tview_put_reserve(txn, TVIEW_DB_ROWS, 2, &key, 8, 4000, &room);
 	tap_is(status, TVIEW_STORE_MAP_FULL, "a full map is a status");
-	tap_is(tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &found, &value), TVIEW_STORE_NOTFOUND, "... its transaction's cursors find nothing");
+	tap_is(tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &found, &value),
+		   TVIEW_STORE_NOTFOUND, "... its transaction's cursors find nothing");
 	tview_cursor_close(cursor);
-	tap_is(tview_put(txn, TVIEW_DB_ROWS, 2, &key, 8, &key, 8), TVIEW_STORE_MAP_FULL, "... later puts get it again");
+	tap_is(tview_put(txn, TVIEW_DB_ROWS, 2, &key, 8, &key, 8),
+		   TVIEW_STORE_MAP_FULL, "... later puts get it again");
 	tap_is(tview_write_commit(txn), TVIEW_STORE_MAP_FULL, "... and the commit");
 	tview_write_abort(txn);
 	key = 3;
 	tap_ok(tview_write_begin(store, false, &txn) == TVIEW_STORE_OK &&
-			   tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) == TVIEW_STORE_OK &&
-			   tview_get(txn, TVIEW_DB_ROWS, 2, &key, 8, &value) == TVIEW_STORE_NOTFOUND &&
-			   tview_put(txn, TVIEW_DB_ROWS, 2, &key, 8, &key, 8) == TVIEW_STORE_OK &&
+			   tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) ==
+				   TVIEW_STORE_OK &&
+			   tview_get(txn, TVIEW_DB_ROWS, 2, &key, 8, &value) ==
+				   TVIEW_STORE_NOTFOUND &&
+			   tview_put(txn, TVIEW_DB_ROWS, 2, &key, 8, &key, 8) ==
+				   TVIEW_STORE_OK &&
 			   tview_write_commit(txn) == TVIEW_STORE_OK,
 		   "... of which nothing remains, and life goes on");
-	tview_store_detach(store);
-}
-
-typedef struct Shared
-{
-	char path[PATH_MAX];
-	TviewStoreConfig config;
-	_Atomic int ready;
-	_Atomic int go;
-	_Atomic uint64_t number;
-} Shared;
-
-static int
-holder_body(void *argument)
-{
-	Shared *shared = argument;
-	TviewStore *store;
-	TviewTxn *txn;
-	uint64_t epoch;
-	TviewStoreStatus status;
-
-	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK)
-		return 1;
-	status = tview_store_enter(store, &shared->config, &epoch);
-	if (status == TVIEW_STORE_OK)
-		status = tview_read_begin(store, &txn);
-	if (status == TVIEW_STORE_READERS_FULL)
-		return 2;
-	if (status != TVIEW_STORE_OK)
-		return 3;
-	raise(SIGSTOP);
-	return 0;
-}
-
-static void
-test_readers_full(void)
-{
-	Shared *shared = tap_shared(sizeof(Shared));
-	TviewStoreStat stat;
-	TviewStore *store;
-	TviewTxn *txn;
-	pid_t holders[200];
-	uint32_t n;
-
-	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("readers"));
-	shared->config = tap_config;
-	shared->config.max_readers = 3;
-	store = tap_store(shared->path, &shared->config);
-	tview_store_stat(store, &stat);
-	tap_ok(stat.max_readers >= 3 && stat.max_readers < 200, "%u reader slots", stat.max_readers);
-	/* asking for the size has taken a slot */
-	tview_store_detach(store);
-	store = tap_store(shared->path, &shared->config);
-	for (n = 0; n < stat.max_readers; n++)
-	{
-		holders[n] = tap_fork(holder_body, shared);
-		tap_wait_stopped(holders[n]);
-	}
-	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_READERS_FULL, "when all are taken, a status");
-	tap_is((uint64_t) tap_wait(tap_fork(holder_body, shared)), 2, "... also for who enters");
-	tap_ok(tview_write_begin(store, false, &txn) == TVIEW_STORE_OK && tview_write_commit(txn) == TVIEW_STORE_OK, "... writing needs no slot");
-	for (uint32_t i = 0; i < n; i++)
-	{
-		kill(holders[i], SIGKILL);
-		tap_wait(holders[i]);
-	}
-	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_OK, "the slots of the dead are taken back");
-	tview_store_stat(store, &stat);
-	tap_is(stat.readers, 1, "... and counted no more");
-	tview_store_detach(store);
-}
-
-/* A dead reader's snapshot must not keep the file growing. */
-static void
-test_dead_reader(void)
-{
-	Shared *shared = tap_shared(sizeof(Shared));
-	TviewStore *store;
-	TviewStoreStat stat;
-	TviewTxn *txn;
-	TviewStoreStatus status = TVIEW_STORE_OK;
-	pid_t pid;
-
-	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("dead_reader"));
-	shared->config = tap_config;
-	store = tap_store(shared->path, &shared->config);
-	pid = tap_fork(holder_body, shared);
-	tap_wait_stopped(pid);
-	kill(pid, SIGKILL);
-	tap_wait(pid);
-	for (uint64_t i = 0; status == TVIEW_STORE_OK && i < 5000; i++)
-	{
-		uint64_t key = i % 10;
-		void *room;
-
-		status = tview_write_begin(store, true, &txn);
-		if (status == TVIEW_STORE_OK)
-			status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, 8, 4000, &room);
-		if (status == TVIEW_STORE_OK)
-			memset(room, 0, 4000);
-		if (status == TVIEW_STORE_OK)
-			status = tview_write_commit(txn);
-	}
-	tview_store_stat(store, &stat);
-	tap_ok(status == TVIEW_STORE_OK && stat.file_size < 8 << 20,
-		   "a reader killed in its transaction does not make the file grow (status %d, %" PRIu64 " kB)", status, stat.file_size / 1024);
-	tview_store_detach(store);
-}
-
-/* Answers each number with the next one, by rows alone; every third is a database of its own. */
-static int
-ping_body(void *argument)
-{
-	Shared *shared = argument;
-	TviewStore *store;
-	TviewTxn *txn;
-	TviewValue value;
-	uint64_t epoch;
-	uint64_t key = 1;
-
-	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
-		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK)
-		return 1;
-	while (shared->go < 3000)
-	{
-		uint64_t number = (uint64_t) shared->go;
-
-		if (number % 2 == 0)
-		{
-			sched_yield();
-			continue;
-		}
-		if (tview_read_begin(store, &txn) != TVIEW_STORE_OK)
-			return 2;
-		if (tview_get(txn, TVIEW_DB_ROWS, (uint32_t) (number / 3), &key, 8, &value) != TVIEW_STORE_OK ||
-			*(const uint64_t *) value.data != number)
-			return 3;
-		tview_read_end(txn);
-		number++;
-		if (tview_write_begin(store, true, &txn) != TVIEW_STORE_OK ||
-			tview_put(txn, TVIEW_DB_ROWS, (uint32_t) (number / 3), &key, 8, &number, 8) != TVIEW_STORE_OK ||
-			tview_write_commit(txn) != TVIEW_STORE_OK)
-			return 4;
-		shared->go = (int) number;
-	}
-	tview_store_detach(store);
-	return 0;
-}
-
-static void
-test_ping(void)
-{
-	Shared *shared = tap_shared(sizeof(Shared));
-	TviewStore *store;
-	TviewTxn *txn;
-	TviewValue value;
-	uint64_t key = 1;
-	uint64_t number = 1;
-	int wrong = 0;
-	pid_t pid;
-
-	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("ping"));
-	store = tap_store(shared->path, &tap_config);
-	pid = tap_fork(ping_body, shared);
-	for (; number < 3000; number += 2)
-	{
-		wrong += tview_write_begin(store, true, &txn) != TVIEW_STORE_OK ||
-			tview_put(txn, TVIEW_DB_ROWS, (uint32_t) (number / 3), &key, 8, &number, 8) != TVIEW_STORE_OK ||
-			tview_write_commit(txn) != TVIEW_STORE_OK;
-		shared->go = (int) number;
-		while (shared->go == (int) number && tap_lives(pid) && wrong == 0)
-			sched_yield();
-		wrong += tview_read_begin(store, &txn) != TVIEW_STORE_OK ||
-			tview_get(txn, TVIEW_DB_ROWS, (uint32_t) ((number + 1) / 3), &key, 8, &value) != TVIEW_STORE_OK ||
-			*(const uint64_t *) value.data != number + 1;
-		tview_read_end(txn);
-		if (wrong)
-			break;
-	}
-	shared->go = 3000;
-	tap_ok(wrong == 0 && tap_wait(pid) == 0, "two processes: each sees the other's last commit and its new databases, 3000 times");
-	tview_store_detach(store);
-}
-
-/* Keeps pairs of rows equal until killed. */
-static int
-pairs_body(void *argument)
-{
-	Shared *shared = argument;
-	TviewStore *store;
-	uint64_t epoch;
-
-	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
-		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK)
-		return 1;
-	for (;;)
-	{
-		TviewStoreStatus status;
-		TviewTxn *txn;
-		uint64_t number = tap_random();
-		uint64_t key = tap_random() % 1000 * 2;
-		void *room;
-
-		if (tview_write_begin(store, true, &txn) != TVIEW_STORE_OK)
-			return 2;
-		for (int i = 0; i < 2; i++, key++)
-		{
-			status = tview_put_reserve(txn, TVIEW_DB_ROWS, 1, &key, 8, 8 + number % 200 * 8, &room);
-			if (status != TVIEW_STORE_OK)
-				return 50 + (int) status;
-			memset(room, 0, 8 + number % 200 * 8);
-			memcpy(room, &number, 8);
-		}
-		status = tview_write_commit(txn);
-		if (status != TVIEW_STORE_OK)
-			return 100 + (int) status;
-		shared->number++;
-	}
-}
-
-/* Number of pairs that differ. */
-static int
-check_pairs(TviewStore *store)
-{
-	TviewTxn *txn;
-	TviewCursor *cursor;
-	TviewValue key;
-	TviewValue value;
-	int wrong = 0;
-
-	if (tview_read_begin(store, &txn) != TVIEW_STORE_OK ||
-		tview_cursor_open(txn, TVIEW_DB_ROWS, 1, &cursor) != TVIEW_STORE_OK)
-		return 1;
-	while (tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) == TVIEW_STORE_OK)
-	{
-		uint64_t first = *(const uint64_t *) value.data;
-		uint64_t number = *(const uint64_t *) key.data;
-
-		wrong += tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value) != TVIEW_STORE_OK ||
-			*(const uint64_t *) value.data != first || *(const uint64_t *) key.data != number + 1 ||
-			value.size != 8 + first % 200 * 8;
-	}
-	tview_read_end(txn);
-	return wrong;
-}
-
-static void
-test_kill(void)
-{
-	Shared *shared = tap_shared(sizeof(Shared));
-	TviewStore *store;
-	int wrong = 0;
-	int died = 0;
-	double begin = tap_now();
-
-	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("kill"));
-	store = tap_store(shared->path, &tap_config);
-	for (int round = 0; round < 80; round++)
-	{
-		pid_t victims[2];
-		uint64_t before = shared->number;
-		int result;
-
-		for (int i = 0; i < 2; i++)
-			victims[i] = tap_fork(pairs_body, shared);
-		while (shared->number == before && tap_lives(victims[0]) && tap_lives(victims[1]))
-			wrong += check_pairs(store);
-		usleep((useconds_t) (tap_random() % 2000));
-		for (int i = 0; i < 2; i++)
-		{
-			kill(victims[i], SIGKILL);
-			result = tap_wait(victims[i]);
-			if (result != 1000 + SIGKILL)
-				tap_note("writer %d of round %d: %d", i, round, result);
-			died += result == 1000 + SIGKILL;
-		}
-		wrong += check_pairs(store);
-	}
-	tap_note("%" PRIu64 " commits in %.1f s", shared->number, tap_now() - begin);
-	tap_ok(died == 160 && wrong == 0, "160 writers killed at work: no torn pair, nobody stuck");
-	tap_ok(tview_store_epoch(store) != 0, "... and no reset");
-	tview_store_detach(store);
-}
-
-/* Offset of LMDB's "last transaction id" in lock.mdb: after magic, format and the readers' mutex. */
-#define LOCK_TXNID_OFFSET (8 + sizeof(pthread_mutex_t))
-
-/* Holds the write lock; then is killed or stopped. */
-static int
-hold_write_body(void *argument)
-{
-	Shared *shared = argument;
-	TviewStore *store;
-	TviewTxn *txn;
-	uint64_t epoch;
-
-	if (tview_store_attach(shared->path, &tap_identity, &store) != TVIEW_STORE_OK ||
-		tview_store_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK ||
-		tview_write_begin(store, true, &txn) != TVIEW_STORE_OK)
-		return 1;
-	raise(SIGSTOP);
-	tview_write_abort(txn);
-	return 0;
-}
-
-/* Makes the lock file look as if a writer were between its meta page and the announcement. */
-static int
-unannounce_body(void *argument)
-{
-	Shared *shared = argument;
-	char path[PATH_MAX + 64];
-	uint64_t *map;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/e%" PRIu64 "/lock.mdb", shared->path, shared->number);
-	fd = open(path, O_RDWR);
-	map = fd >= 0 ? mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-	if (map == MAP_FAILED || map[LOCK_TXNID_OFFSET / 8] == 0 || map[LOCK_TXNID_OFFSET / 8] > 1000)
-		return 1;
-	map[LOCK_TXNID_OFFSET / 8]--;
-	return 0;
-}
-
-static void
-test_unannounced(void)
-{
-	Shared *shared = tap_shared(sizeof(Shared));
-	TviewStoreStat stat;
-	TviewStore *store;
-	TviewTxn *txn;
-	TviewValue value;
-	uint64_t key = 1;
-	double begin;
-	pid_t pid;
-
-	snprintf(shared->path, sizeof(shared->path), "%s", tap_path("unannounced"));
-	store = tap_store(shared->path, &tap_config);
-	shared->number = tview_store_epoch(store);
-	for (uint64_t i = 0; i < 5; i++)
-	{
-		tview_write_begin(store, true, &txn);
-		tview_put(txn, TVIEW_DB_ROWS, 1, &key, 8, &i, 8);
-		tview_write_commit(txn);
-	}
-	pid = tap_fork(hold_write_body, shared);
-	tap_wait_stopped(pid);
-	tap_is(tview_write_begin(store, false, &txn), TVIEW_STORE_BUSY, "write_begin without waiting");
-	if (tap_wait(tap_fork(unannounce_body, shared)) != 0)
-		tap_bail("lock.mdb is not as expected");
-	kill(pid, SIGKILL);
-	tap_wait(pid);
-	tap_ok(tview_read_begin(store, &txn) == TVIEW_STORE_OK && tview_get(txn, TVIEW_DB_ROWS, 1, &key, 8, &value) == TVIEW_STORE_OK &&
-			   *(const uint64_t *) value.data == 4,
-		   "a writer that died before announcing its commit: readers see the commit");
-	tview_read_end(txn);
-
-	pid = tap_fork(hold_write_body, shared);
-	tap_wait_stopped(pid);
-	if (tap_wait(tap_fork(unannounce_body, shared)) != 0)
-		tap_bail("lock.mdb is not as expected");
-	begin = tap_now();
-	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_RESET, "a writer that is stopped there: reset");
-	tview_store_stat(store, &stat);
-	tap_ok(tap_now() - begin < 6 && strcmp(stat.reset_reason, "store writer stopped in its commit") == 0, "... after %.1f s", tap_now() - begin);
-	kill(pid, SIGKILL);
-	tap_wait(pid);
 	tview_store_detach(store);
 }
 
@@ -772,10 +460,5 @@ main(void)
 	test_kinds();
 	test_both();
 	test_map_full();
-	test_readers_full();
-	test_dead_reader();
-	test_ping();
-	test_kill();
-	test_unannounced();
 	return tap_done();
 }

@@ -18,10 +18,15 @@
 
 #include "tap.h"
 
-const TviewStoreIdentity tap_identity = {
-	.system_id = 42, .database = 5, .server = 16384, .timeline = 1, .format = 1, .boot_id = "boot"};
-const TviewStoreConfig tap_config = {
-	.map_size = 16 << 20, .mark_log_size = 1024 * sizeof(TviewMark), .max_readers = 64};
+const TviewStoreIdentity tap_identity = {.system_id = 42,
+										 .database = 5,
+										 .server = 16384,
+										 .timeline = 1,
+										 .format = 1,
+										 .boot_id = "boot"};
+const TviewStoreConfig tap_config = {.map_size = 16 << 20,
+									 .mark_log_size = 1024 * sizeof(TviewMark),
+									 .max_readers = 64};
 
 static int count;
 static int failures;
@@ -51,7 +56,8 @@ tap_is(uint64_t got, uint64_t wanted, const char *name)
 	bool passed = tap_ok(got == wanted, "%s", name);
 
 	if (!passed)
-		tap_note("got %llu, wanted %llu", (unsigned long long) got, (unsigned long long) wanted);
+		tap_note("got %llu, wanted %llu", (unsigned long long) got,
+				 (unsigned long long) wanted);
 	return passed;
 }
 
@@ -95,7 +101,8 @@ tap_bail(const char *format, ...)
 
 /* Removes one entry of the test's directory. */
 static int
-remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+remove_entry(const char *path, const struct stat *status, int type,
+			 struct FTW *walk)
 {
 	return remove(path);
 }
@@ -120,7 +127,8 @@ tap_path(const char *name)
 	{
 		const char *base = getenv("TMPDIR");
 
-		snprintf(directory, sizeof(directory), "%s/tview_unit.XXXXXX", base != NULL ? base : "/tmp");
+		snprintf(directory, sizeof(directory), "%s/tview_unit.XXXXXX",
+				 base != NULL ? base : "/tmp");
 		if (mkdtemp(directory) == NULL)
 			tap_bail("mkdtemp %s: %s", directory, strerror(errno));
 	}
@@ -131,7 +139,8 @@ tap_path(const char *name)
 void *
 tap_shared(size_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+						MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		tap_bail("mmap: %s", strerror(errno));
@@ -169,7 +178,8 @@ tap_lives(pid_t pid)
 	siginfo_t info = {0};
 
 	/* leaves the child to tap_wait */
-	return waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+	return waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		info.si_pid == 0;
 }
 
 void

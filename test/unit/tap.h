@@ -13,15 +13,21 @@
 
 #include "store/store.h"
 
-extern bool tap_ok(bool passed, const char *format, ...) __attribute__((format(printf, 2, 3)));
+extern bool tap_ok(bool passed, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 extern bool tap_is(uint64_t got, uint64_t wanted, const char *name);
 extern void tap_skip(int n, const char *reason);
-extern void tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-extern void tap_bail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+extern void
+tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void tap_bail(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
 /* Prints the plan; the program's exit code. */
 extern int tap_done(void);
 
-/* A directory of this test's own, removed by tap_done; and a path in it (static buffers, 4 in turn). */
+/*
+ * A directory of this test's own, removed by tap_done; and a path in it
+ * (static buffers, 4 in turn).
+ */
 extern const char *tap_path(const char *name);
 /* Zeroed memory that children share. */
 extern void *tap_shared(size_t size);
@@ -43,6 +49,7 @@ extern const TviewStoreConfig tap_config;
 /* Attaches, revives and enters; bails out when that fails. */
 extern TviewStore *tap_store(const char *path, const TviewStoreConfig *config);
 /* Revives as often as another process is at it, then enters. */
-extern TviewStoreStatus tap_enter(TviewStore *store, const TviewStoreConfig *config, uint64_t *epoch);
+extern TviewStoreStatus
+tap_enter(TviewStore *store, const TviewStoreConfig *config, uint64_t *epoch);
 
 #endif /* TVIEW_TEST_TAP_H */
