@@ -17,8 +17,8 @@
 static double
 table_rows(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	double		rows = -1;
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	double rows = -1;
 
 	if (HeapTupleIsValid(tuple))
 	{
@@ -34,20 +34,22 @@ stored_rows(TviewDesc *desc)
 {
 	const char *failure;
 	TviewHandle *handle;
-	TviewTxn   *txn;
-	TviewState	state;
-	uint64		entries = 0;
-	uint64		bytes = 0;
-	double		result = -1;
+	TviewTxn *txn;
+	TviewState state;
+	uint64 entries = 0;
+	uint64 bytes = 0;
+	double result = -1;
 
 	if (RecoveryInProgress())
 		return -1;
 	handle = tview_handle_open(desc->serverid, &failure);
-	if (handle == NULL || tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
+	if (handle == NULL ||
+		tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
 		return -1;
 	if (tview_state_get(txn, desc->relid, &state) == TVIEW_STORE_OK &&
 		(state.flags & TVIEW_STATE_COMPLETE) &&
-		tview_stat(txn, TVIEW_DB_ROWS, desc->relid, &entries, &bytes) == TVIEW_STORE_OK)
+		tview_stat(txn, TVIEW_DB_ROWS, desc->relid, &entries, &bytes) ==
+			TVIEW_STORE_OK)
 		result = (double) entries;
 	tview_read_end(txn);
 	return result;
@@ -56,7 +58,7 @@ stored_rows(TviewDesc *desc)
 double
 tview_estimate_rows(TviewDesc *desc)
 {
-	double		rows = stored_rows(desc);
+	double rows = stored_rows(desc);
 
 	return rows >= 0 ? rows : table_rows(desc->rootid);
 }

@@ -9,7 +9,10 @@
 
 #include "meta/meta.h"
 
-/* Rows in the store, or an estimate from the root's reltuples; negative when nothing is known. */
+/*
+ * Rows in the store, or an estimate from the root's reltuples; negative when
+ * nothing is known.
+ */
 extern double tview_estimate_rows(TviewDesc *desc);
 
-#endif							/* TVIEW_ESTIMATE_H */
+#endif /* TVIEW_ESTIMATE_H */

@@ -24,7 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#define TVIEW_ROW_FORMAT 1		/* of cache/row.c and cache/state.c */
+#define TVIEW_ROW_FORMAT 1 /* of cache/row.c and cache/state.c */
 
 static HTAB *handles = NULL;
 
@@ -45,25 +45,28 @@ invalidate_options(Datum arg, int cacheid, uint32 hashvalue)
 void
 tview_handle_init(void)
 {
-	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_options, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_options,
+								  (Datum) 0);
 }
 
 char *
 tview_handle_directory(Oid serverid, const char *store_path)
 {
 	return psprintf("%s/pgsql_tmp_tview_%u_%u",
-					store_path ? store_path : DatabasePath, MyDatabaseId, serverid);
+					store_path ? store_path : DatabasePath, MyDatabaseId,
+					serverid);
 }
 
 static TviewHandle *
 find_handle(Oid serverid)
 {
-	bool		found;
+	bool found;
 	TviewHandle *handle;
 
 	if (handles == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TviewHandle)};
+		HASHCTL ctl = {.keysize = sizeof(Oid),
+					   .entrysize = sizeof(TviewHandle)};
 
 		handles = hash_create("tview stores", 8, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
@@ -90,11 +93,12 @@ static void
 load_options(TviewHandle *handle)
 {
 	TviewStoreOptions options;
-	char	   *directory;
+	char *directory;
 
 	tview_option_store(handle->serverid, &options);
 	directory = tview_handle_directory(handle->serverid, options.store_path);
-	if (handle->directory == NULL || strcmp(directory, handle->directory) != 0 ||
+	if (handle->directory == NULL ||
+		strcmp(directory, handle->directory) != 0 ||
 		options.sync != handle->config.sync)
 		detach(handle);
 	if (handle->directory)
@@ -111,7 +115,10 @@ load_options(TviewHandle *handle)
 	handle->options_valid = true;
 }
 
-/* The kernel's boot id, read once; "" when there is none to be had (then nothing survives a backend's doubt). */
+/*
+ * The kernel's boot id, read once; "" when there is none to be had (then
+ * nothing survives a backend's doubt).
+ */
 static const char *
 boot_id(void)
 {
@@ -119,8 +126,8 @@ boot_id(void)
 
 	if (id[0] == '\0')
 	{
-		int			fd = BasicOpenFile("/proc/sys/kernel/random/boot_id", O_RDONLY);
-		ssize_t		n = fd >= 0 ? read(fd, id, sizeof(id) - 1) : 0;
+		int fd = BasicOpenFile("/proc/sys/kernel/random/boot_id", O_RDONLY);
+		ssize_t n = fd >= 0 ? read(fd, id, sizeof(id) - 1) : 0;
 
 		if (fd >= 0)
 			close(fd);
@@ -134,7 +141,7 @@ boot_id(void)
 static void
 make_room_for_files(void)
 {
-	int			fds[4];
+	int fds[4];
 
 	for (Size i = 0; i < lengthof(fds); i++)
 		fds[i] = BasicOpenFile("/dev/null", O_RDONLY);
@@ -161,7 +168,8 @@ attach(TviewHandle *handle)
 	if (status == TVIEW_STORE_NO_FILES)
 	{
 		make_room_for_files();
-		status = tview_store_attach(handle->directory, &identity, &handle->store);
+		status =
+			tview_store_attach(handle->directory, &identity, &handle->store);
 	}
 	if (status != TVIEW_STORE_OK)
 	{
@@ -169,8 +177,6 @@ attach(TviewHandle *handle)
 		handle->failure = tview_store_message(status);
 		return false;
 	}
-	if (tview_store_wal(handle->store) > GetXLogInsertRecPtr())
-		tview_store_reset(handle->store, "the store is newer than the database cluster");
 	return true;
 }
 
@@ -182,9 +188,13 @@ attached_handle(Oid serverid)
 
 	if (!handle->options_valid)
 	{
-		if (!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid)))
+		if (!SearchSysCacheExists1(FOREIGNSERVEROID,
+								   ObjectIdGetDatum(serverid)))
 		{
-			/* dropped by this very transaction: nothing of it is served any more */
+			/*
+			 * dropped by this very transaction: nothing of it is served any
+			 * more
+			 */
 			handle->failure = "the server was dropped";
 			return NULL;
 		}
@@ -211,7 +221,7 @@ tview_handle_attach(Oid serverid, const char **failure)
 static void
 adopt_epoch(TviewHandle *handle, uint64 epoch)
 {
-	uint64		head = tview_log_head(handle->store);
+	uint64 head = tview_log_head(handle->store);
 
 	if (handle->marks == NULL)
 		handle->marks = tview_markset_create(TopMemoryContext, head);
@@ -223,7 +233,7 @@ adopt_epoch(TviewHandle *handle, uint64 epoch)
 static bool
 enter_epoch(TviewHandle *handle)
 {
-	uint64		epoch = 0;
+	uint64 epoch = 0;
 	TviewStoreStatus status;
 
 	status = tview_store_enter(handle->store, &handle->config, &epoch);
@@ -242,7 +252,16 @@ enter_epoch(TviewHandle *handle)
 		return false;
 	}
 	if (epoch != handle->epoch || handle->marks == NULL)
+	{
+		if (tview_store_wal(handle->store) > GetXLogInsertRecPtr())
+		{
+			handle->epoch = 0;
+			handle->failure = "the store is newer than the database cluster";
+			tview_store_reset(handle->store, handle->failure);
+			return false;
+		}
 		adopt_epoch(handle, epoch);
+	}
 	if (tview_store_floor(handle->store) == PG_UINT64_MAX)
 		tview_store_set_floor(handle->store, tview_visibility_next_xid());
 	return true;
@@ -267,16 +286,18 @@ tview_handle_open(Oid serverid, const char **failure)
 static void
 orphan_store(TviewHandle *handle)
 {
-	char	   *path;
+	char *path;
 
 	if (handle->directory == NULL)
 		return;
 	path = psprintf("%s/control", handle->directory);
 	if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
-		ereport(WARNING,
-				(errcode_for_file_access(),
-				 errmsg("could not invalidate the store of server %u: could not remove file \"%s\": %m",
-						handle->serverid, path)));
+		ereport(
+			WARNING,
+			(errcode_for_file_access(),
+			 errmsg(
+				 "could not invalidate the store of server %u: could not remove file \"%s\": %m",
+				 handle->serverid, path)));
 	pfree(path);
 }
 
@@ -284,7 +305,7 @@ TviewHandle *
 tview_handle_open_log(Oid serverid)
 {
 	TviewHandle *handle = attached_handle(serverid);
-	uint64		epoch = 0;
+	uint64 epoch = 0;
 	TviewStoreStatus status;
 
 	if (handle == NULL)
@@ -298,14 +319,16 @@ tview_handle_open_log(Oid serverid)
 	if (status == TVIEW_STORE_OK)
 		return handle;
 	if (status != TVIEW_STORE_RESET)
-		tview_store_reset(handle->store, "a writer could not open the mark log");
+		tview_store_reset(handle->store,
+						  "a writer could not open the mark log");
 	return NULL;
 }
 
 TviewHandle *
 tview_handle_opened(Oid serverid)
 {
-	TviewHandle *handle = handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+	TviewHandle *handle =
+		handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
 
 	if (handle == NULL || handle->store == NULL || handle->epoch == 0 ||
 		tview_store_epoch(handle->store) != handle->epoch)
@@ -316,13 +339,13 @@ tview_handle_opened(Oid serverid)
 bool
 tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
 {
-	TviewMark	buffer[256];
+	TviewMark buffer[256];
 
 	tview_markset_drop(handle->marks, head);
 	while (tview_markset_end(handle->marks) < tail)
 	{
-		uint64		from = tview_markset_end(handle->marks);
-		Size		n = Min(tail - from, lengthof(buffer));
+		uint64 from = tview_markset_end(handle->marks);
+		Size n = Min(tail - from, lengthof(buffer));
 
 		if (tview_log_read(handle->store, from, n, buffer) != TVIEW_STORE_OK)
 		{
@@ -336,9 +359,10 @@ tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
 }
 
 void
-tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doing)
+tview_handle_note(TviewHandle *handle, TviewStoreStatus status,
+				  const char *doing)
 {
-	char		reason[120];
+	char reason[120];
 
 	switch (status)
 	{
@@ -346,7 +370,8 @@ tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doin
 		case TVIEW_STORE_MAP_FULL:
 		case TVIEW_STORE_IO:
 		case TVIEW_STORE_NO_SPACE:
-			snprintf(reason, sizeof(reason), "%s (%s)", tview_store_message(status), doing);
+			snprintf(reason, sizeof(reason), "%s (%s)",
+					 tview_store_message(status), doing);
 			tview_store_reset(handle->store, reason);
 			break;
 		default:

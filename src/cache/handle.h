@@ -18,15 +18,16 @@
 
 typedef struct TviewHandle
 {
-	Oid			serverid;		/* hash key */
-	bool		options_valid;
+	Oid serverid; /* hash key */
+	bool options_valid;
 	TviewStoreOptions options;
 	TviewStoreConfig config;
-	char	   *directory;
-	TviewStore *store;			/* NULL while not attached */
-	uint64		epoch;			/* the one entered; 0 when none */
-	TviewMarkSet *marks;		/* copy of the mark log of that epoch */
-	const char *failure;		/* why it is not usable, static text; NULL when it is */
+	char *directory;
+	TviewStore *store;	 /* NULL while not attached */
+	uint64 epoch;		 /* the one entered; 0 when none */
+	TviewMarkSet *marks; /* copy of the mark log of that epoch */
+	const char
+		*failure; /* why it is not usable, static text; NULL when it is */
 } TviewHandle;
 
 extern void tview_handle_init(void);
@@ -47,10 +48,16 @@ extern TviewHandle *tview_handle_open(Oid serverid, const char **failure);
  */
 extern TviewHandle *tview_handle_open_log(Oid serverid);
 
-/* For statistics: attached, without an epoch being made.  NULL when it cannot be. */
+/*
+ * For statistics: attached, without an epoch being made.  NULL when it cannot
+ * be.
+ */
 extern TviewHandle *tview_handle_attach(Oid serverid, const char **failure);
 
-/* The handle when this backend has the store's present epoch entered, else NULL.  Never throws. */
+/*
+ * The handle when this backend has the store's present epoch entered, else
+ * NULL.  Never throws.
+ */
 extern TviewHandle *tview_handle_opened(Oid serverid);
 
 /*
@@ -58,12 +65,17 @@ extern TviewHandle *tview_handle_opened(Oid serverid);
  * [head, tail) are gone meanwhile or the epoch is over: the caller begins
  * again or runs the view.
  */
-extern bool tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail);
+extern bool tview_handle_read_log(TviewHandle *handle, uint64 head,
+								  uint64 tail);
 
-/* Resets the store after a status that says its contents cannot be trusted or hold no more. */
-extern void tview_handle_note(TviewHandle *handle, TviewStoreStatus status, const char *doing);
+/*
+ * Resets the store after a status that says its contents cannot be trusted or
+ * hold no more.
+ */
+extern void tview_handle_note(TviewHandle *handle, TviewStoreStatus status,
+							  const char *doing);
 
 /* Detaches from the server's store (before its directory is removed). */
 extern void tview_handle_detach(Oid serverid);
 
-#endif							/* TVIEW_HANDLE_H */
+#endif /* TVIEW_HANDLE_H */

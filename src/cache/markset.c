@@ -12,9 +12,9 @@
 
 typedef struct TagSlot
 {
-	uint64		tag;
-	uint64		last;			/* position + 1 */
-	char		status;
+	uint64 tag;
+	uint64 last; /* position + 1 */
+	char status;
 } TagSlot;
 
 #define SH_PREFIX tagslot
@@ -31,11 +31,11 @@ typedef struct TagSlot
 struct TviewMarkSet
 {
 	MemoryContext context;
-	uint64		begin;			/* lowest position still held */
-	uint64		base;			/* position of entries[0] */
-	uint64		end;
+	uint64 begin; /* lowest position still held */
+	uint64 base;  /* position of entries[0] */
+	uint64 end;
 	TviewMarkEntry *entries;
-	Size		allocated;
+	Size allocated;
 	tagslot_hash *tags;
 	tagslot_hash *keys;
 };
@@ -57,7 +57,8 @@ create_tables(TviewMarkSet *set)
 TviewMarkSet *
 tview_markset_create(MemoryContext context, uint64 position)
 {
-	MemoryContext own = AllocSetContextCreate(context, "tview mark set", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext own = AllocSetContextCreate(context, "tview mark set",
+											  ALLOCSET_DEFAULT_SIZES);
 	TviewMarkSet *set = MemoryContextAllocZero(own, sizeof(TviewMarkSet));
 
 	set->context = own;
@@ -95,13 +96,16 @@ tview_markset_begin(const TviewMarkSet *set)
 	return set->begin;
 }
 
-/* Makes the table name the position as its key's latest; returns the one before. */
+/*
+ * Makes the table name the position as its key's latest; returns the one
+ * before.
+ */
 static uint64
 push_chain(tagslot_hash *table, uint64 key, uint64 position)
 {
-	bool		found;
-	TagSlot    *slot = tagslot_insert(table, key, &found);
-	uint64		previous = found ? slot->last : 0;
+	bool found;
+	TagSlot *slot = tagslot_insert(table, key, &found);
+	uint64 previous = found ? slot->last : 0;
 
 	slot->last = position + 1;
 	return previous;
@@ -113,23 +117,26 @@ link_entry(TviewMarkSet *set, TviewMarkEntry *entry, uint64 position)
 	entry->previous_tag = push_chain(set->tags, entry->mark.tag, position);
 	entry->previous_key = 0;
 	if (entry->mark.flags & TVIEW_MARK_IS_KEY)
-		entry->previous_key = push_chain(set->keys,
-										 key_column(entry->mark.rel, entry->mark.keyatt), position);
+		entry->previous_key = push_chain(
+			set->keys, key_column(entry->mark.rel, entry->mark.keyatt),
+			position);
 }
 
 void
 tview_markset_add(TviewMarkSet *set, const TviewMark *mark)
 {
-	Size		used = set->end - set->base;
+	Size used = set->end - set->base;
 
 	if (used == set->allocated)
 	{
-		Size		wanted = Max(set->allocated * 2, 64);
+		Size wanted = Max(set->allocated * 2, 64);
 
 		if (set->entries == NULL)
-			set->entries = MemoryContextAllocHuge(set->context, wanted * sizeof(TviewMarkEntry));
+			set->entries = MemoryContextAllocHuge(
+				set->context, wanted * sizeof(TviewMarkEntry));
 		else
-			set->entries = repalloc_huge(set->entries, wanted * sizeof(TviewMarkEntry));
+			set->entries =
+				repalloc_huge(set->entries, wanted * sizeof(TviewMarkEntry));
 		set->allocated = wanted;
 	}
 	set->entries[used].mark = *mark;
@@ -144,8 +151,8 @@ tview_markset_add(TviewMarkSet *set, const TviewMark *mark)
 static void
 compact(TviewMarkSet *set)
 {
-	Size		dead = set->begin - set->base;
-	Size		live = set->end - set->begin;
+	Size dead = set->begin - set->base;
+	Size live = set->end - set->begin;
 
 	memmove(set->entries, set->entries + dead, live * sizeof(TviewMarkEntry));
 	set->base = set->begin;
@@ -155,7 +162,8 @@ compact(TviewMarkSet *set)
 	if (set->allocated > 4096 && live < set->allocated / 8)
 	{
 		set->allocated = Max(live * 2, 64);
-		set->entries = repalloc_huge(set->entries, set->allocated * sizeof(TviewMarkEntry));
+		set->entries = repalloc_huge(set->entries,
+									 set->allocated * sizeof(TviewMarkEntry));
 	}
 	for (Size i = 0; i < live; i++)
 		link_entry(set, &set->entries[i], set->base + i);
@@ -172,7 +180,8 @@ tview_markset_drop(TviewMarkSet *set, uint64 position)
 		return;
 	}
 	set->begin = position;
-	if (set->begin - set->base > 1024 && set->begin - set->base > set->end - set->begin)
+	if (set->begin - set->base > 1024 &&
+		set->begin - set->base > set->end - set->begin)
 		compact(set);
 }
 
@@ -201,27 +210,30 @@ follow(const TviewMarkSet *set, uint64 link, uint64 lower)
 const TviewMarkEntry *
 tview_markset_first(const TviewMarkSet *set, uint64 tag, uint64 lower)
 {
-	TagSlot    *slot = tagslot_lookup(set->tags, tag);
+	TagSlot *slot = tagslot_lookup(set->tags, tag);
 
 	return slot ? follow(set, slot->last, lower) : NULL;
 }
 
 const TviewMarkEntry *
-tview_markset_next(const TviewMarkSet *set, const TviewMarkEntry *entry, uint64 lower)
+tview_markset_next(const TviewMarkSet *set, const TviewMarkEntry *entry,
+				   uint64 lower)
 {
 	return follow(set, entry->previous_tag, lower);
 }
 
 const TviewMarkEntry *
-tview_markset_first_key(const TviewMarkSet *set, Oid rel, AttrNumber keyatt, uint64 lower)
+tview_markset_first_key(const TviewMarkSet *set, Oid rel, AttrNumber keyatt,
+						uint64 lower)
 {
-	TagSlot    *slot = tagslot_lookup(set->keys, key_column(rel, keyatt));
+	TagSlot *slot = tagslot_lookup(set->keys, key_column(rel, keyatt));
 
 	return slot ? follow(set, slot->last, lower) : NULL;
 }
 
 const TviewMarkEntry *
-tview_markset_next_key(const TviewMarkSet *set, const TviewMarkEntry *entry, uint64 lower)
+tview_markset_next_key(const TviewMarkSet *set, const TviewMarkEntry *entry,
+					   uint64 lower)
 {
 	return follow(set, entry->previous_key, lower);
 }

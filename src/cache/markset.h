@@ -19,15 +19,21 @@
 
 typedef struct TviewMarkEntry
 {
-	TviewMark	mark;
-	uint64		previous_tag;	/* position + 1 of the tag's mark before, 0: none */
-	uint64		previous_key;	/* likewise for marks with TVIEW_MARK_IS_KEY of one key column */
+	TviewMark mark;
+	uint64 previous_tag; /* position + 1 of the tag's mark before, 0: none */
+	uint64
+		/* likewise for marks with TVIEW_MARK_IS_KEY of one key column */
+		previous_key;
 } TviewMarkEntry;
 
 typedef struct TviewMarkSet TviewMarkSet;
 
-/* An empty set whose first mark gets the position; lives in its own child of context. */
-extern TviewMarkSet *tview_markset_create(MemoryContext context, uint64 position);
+/*
+ * An empty set whose first mark gets the position; lives in its own child of
+ * context.
+ */
+extern TviewMarkSet *tview_markset_create(MemoryContext context,
+										  uint64 position);
 extern void tview_markset_free(TviewMarkSet *set);
 /* Empties the set; the next mark gets the position. */
 extern void tview_markset_reset(TviewMarkSet *set, uint64 position);
@@ -40,17 +46,29 @@ extern void tview_markset_add(TviewMarkSet *set, const TviewMark *mark);
 /* Forgets marks below the position (some may be kept for a while). */
 extern void tview_markset_drop(TviewMarkSet *set, uint64 position);
 
-extern const TviewMarkEntry *tview_markset_at(const TviewMarkSet *set, uint64 position);
+extern const TviewMarkEntry *tview_markset_at(const TviewMarkSet *set,
+											  uint64 position);
 
-/* Latest mark of the tag at or above the position, then the one before, NULL at the end. */
-extern const TviewMarkEntry *tview_markset_first(const TviewMarkSet *set, uint64 tag, uint64 lower);
-extern const TviewMarkEntry *tview_markset_next(const TviewMarkSet *set, const TviewMarkEntry *entry, uint64 lower);
+/*
+ * Latest mark of the tag at or above the position, then the one before, NULL
+ * at the end.
+ */
+extern const TviewMarkEntry *tview_markset_first(const TviewMarkSet *set,
+												 uint64 tag, uint64 lower);
+extern const TviewMarkEntry *tview_markset_next(const TviewMarkSet *set,
+												const TviewMarkEntry *entry,
+												uint64 lower);
 
 /* The same by key column: marks whose tag is on the key itself. */
-extern const TviewMarkEntry *tview_markset_first_key(const TviewMarkSet *set, Oid rel, AttrNumber keyatt, uint64 lower);
-extern const TviewMarkEntry *tview_markset_next_key(const TviewMarkSet *set, const TviewMarkEntry *entry, uint64 lower);
+extern const TviewMarkEntry *tview_markset_first_key(const TviewMarkSet *set,
+													 Oid rel, AttrNumber keyatt,
+													 uint64 lower);
+extern const TviewMarkEntry *tview_markset_next_key(const TviewMarkSet *set,
+													const TviewMarkEntry *entry,
+													uint64 lower);
 
 /* Position of an entry of the set. */
-extern uint64 tview_markset_position(const TviewMarkSet *set, const TviewMarkEntry *entry);
+extern uint64 tview_markset_position(const TviewMarkSet *set,
+									 const TviewMarkEntry *entry);
 
-#endif							/* TVIEW_MARKSET_H */
+#endif /* TVIEW_MARKSET_H */

@@ -12,28 +12,29 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-int			tview_pending_max_marks = 10000;
+int tview_pending_max_marks = 10000;
 
 typedef struct KnownKey
 {
-	uint64		tag;
-	int64		pk;
-	uint32		rel;
-	uint16		keyatt;
-	uint16		flags;
+	uint64 tag;
+	int64 pk;
+	uint32 rel;
+	uint16 keyatt;
+	uint16 flags;
 } KnownKey;
 
 typedef struct KnownSlot
 {
-	KnownKey	key;
-	char		status;
+	KnownKey key;
+	char status;
 } KnownSlot;
 
 #define SH_PREFIX known
 #define SH_ELEMENT_TYPE KnownSlot
 #define SH_KEY_TYPE KnownKey
 #define SH_KEY key
-#define SH_HASH_KEY(tb, k) ((uint32) tview_tag_mix((k).tag ^ tview_tag_mix((uint64) (k).pk)))
+#define SH_HASH_KEY(tb, k) \
+	((uint32) tview_tag_mix((k).tag ^ tview_tag_mix((uint64) (k).pk)))
 #define SH_EQUAL(tb, a, b) (memcmp(&(a), &(b), sizeof(KnownKey)) == 0)
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -42,11 +43,11 @@ typedef struct KnownSlot
 
 typedef struct RelationSlot
 {
-	uint32		rel;
-	bool		all;			/* collapsed, or marked as a whole */
-	bool		gone;
-	int			count;
-	char		status;
+	uint32 rel;
+	bool all; /* collapsed, or marked as a whole */
+	bool gone;
+	int count;
+	char status;
 } RelationSlot;
 
 #define SH_PREFIX relation
@@ -60,43 +61,45 @@ typedef struct RelationSlot
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* A statement under way: BEFORE STATEMENT has fired, AFTER STATEMENT has not. */
+/*
+ * A statement under way: BEFORE STATEMENT has fired, AFTER STATEMENT has not.
+ */
 typedef struct Statement
 {
-	Oid			relid;
-	int			level;
+	Oid relid;
+	int level;
 } Statement;
 
 static MemoryContext pending_context = NULL;
-static List *servers = NIL;		/* of TviewPending */
+static List *servers = NIL; /* of TviewPending */
 static Statement *statements = NULL;
-static int	nstatements = 0;
-static int	statements_allocated = 0;
+static int nstatements = 0;
+static int statements_allocated = 0;
 
 void
 tview_pending_init(void)
 {
-	DefineCustomIntVariable("tview.max_marks_per_transaction",
-							"Marks that one transaction may publish for one table before they collapse into one for the whole table.",
-							"A collapsed set makes every row that reads the table be computed again.",
-							&tview_pending_max_marks,
-							10000, 1, 10000000,
-							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"tview.max_marks_per_transaction",
+		"Marks that one transaction may publish for one table before they collapse into one for the whole table.",
+		"A collapsed set makes every row that reads the table be computed again.",
+		&tview_pending_max_marks, 10000, 1, 10000000, PGC_USERSET, 0, NULL,
+		NULL, NULL);
 }
 
 static MemoryContext
 get_context(void)
 {
 	if (pending_context == NULL)
-		pending_context = AllocSetContextCreate(TopMemoryContext, "tview pending marks",
-												ALLOCSET_DEFAULT_SIZES);
+		pending_context = AllocSetContextCreate(
+			TopMemoryContext, "tview pending marks", ALLOCSET_DEFAULT_SIZES);
 	return pending_context;
 }
 
 TviewPending *
 tview_pending_find(Oid serverid)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	foreach(lc, servers)
 	{
@@ -126,7 +129,7 @@ create_pending(Oid serverid)
 static RelationSlot *
 get_relation(TviewPending *pending, Oid relid)
 {
-	bool		found;
+	bool found;
 	RelationSlot *slot = relation_insert(pending->relations, relid, &found);
 
 	if (!found)
@@ -140,7 +143,9 @@ get_relation(TviewPending *pending, Oid relid)
 static void
 add_all(TviewPending *pending, RelationSlot *relation, uint16 flags)
 {
-	TviewMark	mark = {.tag = tview_tag_relation(relation->rel), .rel = relation->rel, .flags = flags | TVIEW_MARK_ALL};
+	TviewMark mark = {.tag = tview_tag_relation(relation->rel),
+					  .rel = relation->rel,
+					  .flags = flags | TVIEW_MARK_ALL};
 
 	relation->all = true;
 	if (flags & TVIEW_MARK_GONE)
@@ -153,15 +158,16 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 {
 	TviewPending *pending = tview_pending_find(serverid);
 	RelationSlot *relation;
-	KnownKey	key;
-	bool		found;
+	KnownKey key;
+	bool found;
 
 	if (pending == NULL)
 		pending = create_pending(serverid);
 	relation = get_relation(pending, mark->rel);
 	if (mark->flags & TVIEW_MARK_ALL)
 	{
-		if (relation->all && (relation->gone || !(mark->flags & TVIEW_MARK_GONE)))
+		if (relation->all &&
+			(relation->gone || !(mark->flags & TVIEW_MARK_GONE)))
 			return false;
 		add_all(pending, relation, mark->flags);
 		return true;
@@ -177,7 +183,8 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 	known_insert(pending->known, key, &found);
 	if (found)
 		return false;
-	if (relation->count >= tview_pending_max_marks && !(mark->flags & TVIEW_MARK_TOUCH))
+	if (relation->count >= tview_pending_max_marks &&
+		!(mark->flags & TVIEW_MARK_TOUCH))
 	{
 		add_all(pending, relation, 0);
 		return true;
@@ -206,8 +213,8 @@ tview_pending_is_gone(const TviewPending *pending, Oid relid)
 Size
 tview_pending_collect(TviewPending *pending, uint64 xid, TviewMark **marks)
 {
-	Size		n = 0;
-	uint64		end = tview_markset_end(pending->marks);
+	Size n = 0;
+	uint64 end = tview_markset_end(pending->marks);
 
 	*marks = palloc_extended(Max(end, 1) * sizeof(TviewMark), MCXT_ALLOC_HUGE);
 	for (uint64 i = 0; i < end; i++)
@@ -225,9 +232,9 @@ tview_pending_collect(TviewPending *pending, uint64 xid, TviewMark **marks)
 }
 
 void
-tview_pending_each(void (*visitor) (TviewPending *pending))
+tview_pending_each(void (*visitor)(TviewPending *pending))
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	foreach(lc, servers)
 		visitor(lfirst(lc));
@@ -254,10 +261,11 @@ tview_pending_begin_statement(Oid relid)
 {
 	if (nstatements == statements_allocated)
 	{
-		int			wanted = Max(statements_allocated * 2, 16);
+		int wanted = Max(statements_allocated * 2, 16);
 
 		if (statements == NULL)
-			statements = MemoryContextAlloc(TopMemoryContext, wanted * sizeof(Statement));
+			statements = MemoryContextAlloc(TopMemoryContext,
+											wanted * sizeof(Statement));
 		else
 			statements = repalloc(statements, wanted * sizeof(Statement));
 		statements_allocated = wanted;
@@ -274,7 +282,8 @@ tview_pending_end_statement(Oid relid)
 	{
 		if (statements[i].relid == relid)
 		{
-			memmove(&statements[i], &statements[i + 1], (nstatements - i - 1) * sizeof(Statement));
+			memmove(&statements[i], &statements[i + 1],
+					(nstatements - i - 1) * sizeof(Statement));
 			nstatements--;
 			return;
 		}
@@ -284,11 +293,11 @@ tview_pending_end_statement(Oid relid)
 void
 tview_pending_end_level(int level, bool commit)
 {
-	int			kept = 0;
+	int kept = 0;
 
 	for (int i = 0; i < nstatements; i++)
 	{
-		Statement	statement = statements[i];
+		Statement statement = statements[i];
 
 		if (statement.level >= level)
 		{

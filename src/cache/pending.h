@@ -18,14 +18,14 @@
 
 typedef struct TviewPending
 {
-	Oid			serverid;
-	TviewMarkSet *marks;		/* xid is not set yet */
-	void	   *known;			/* marks that are in the set already */
-	void	   *relations;		/* counts per relation */
-	bool		published;		/* PRE_COMMIT or PRE_PREPARE has been */
+	Oid serverid;
+	TviewMarkSet *marks; /* xid is not set yet */
+	void *known;		 /* marks that are in the set already */
+	void *relations;	 /* counts per relation */
+	bool published;		 /* PRE_COMMIT or PRE_PREPARE has been */
 } TviewPending;
 
-extern int	tview_pending_max_marks;	/* GUC */
+extern int tview_pending_max_marks; /* GUC */
 
 extern void tview_pending_init(void);
 
@@ -43,10 +43,11 @@ extern bool tview_pending_is_gone(const TviewPending *pending, Oid relid);
  * Copies the marks to publish (without those that a collapse made needless),
  * with the xid, in the current memory context; returns how many.
  */
-extern Size tview_pending_collect(TviewPending *pending, uint64 xid, TviewMark **marks);
+extern Size tview_pending_collect(TviewPending *pending, uint64 xid,
+								  TviewMark **marks);
 
 /* Visits every server's set. */
-extern void tview_pending_each(void (*visitor) (TviewPending *pending));
+extern void tview_pending_each(void (*visitor)(TviewPending *pending));
 extern bool tview_pending_is_empty(void);
 
 /* Forgets everything: the transaction has ended. */
@@ -54,7 +55,10 @@ extern void tview_pending_clear(void);
 
 /* ---- statements under way ---- */
 
-/* A statement on relid begins or ends, at the current nesting level of transactions. */
+/*
+ * A statement on relid begins or ends, at the current nesting level of
+ * transactions.
+ */
 extern void tview_pending_begin_statement(Oid relid);
 extern void tview_pending_end_statement(Oid relid);
 /* The subtransaction at this level ended: its flags go, or move up. */
@@ -63,4 +67,4 @@ extern void tview_pending_end_level(int level, bool commit);
 extern bool tview_pending_is_changing(Oid relid);
 extern bool tview_pending_any_statement(void);
 
-#endif							/* TVIEW_PENDING_H */
+#endif /* TVIEW_PENDING_H */

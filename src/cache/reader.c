@@ -54,13 +54,16 @@ tview_reader_check(TviewDesc *desc, Snapshot snapshot)
 	if (RecoveryInProgress())
 		return reason(TVIEW_BYPASS_RECOVERY, "the server is in recovery");
 	if (IsolationIsSerializable())
-		return reason(TVIEW_BYPASS_SERIALIZABLE, "the transaction is serializable");
+		return reason(TVIEW_BYPASS_SERIALIZABLE,
+					  "the transaction is serializable");
 	if (!IsMVCCSnapshot(snapshot) || snapshot->takenDuringRecovery)
-		return reason(TVIEW_BYPASS_SNAPSHOT_KIND, "the snapshot is not an MVCC snapshot");
+		return reason(TVIEW_BYPASS_SNAPSHOT_KIND,
+					  "the snapshot is not an MVCC snapshot");
 	if (desc->bypass)
 		return reason(TVIEW_BYPASS_DEFINITION, desc->bypass);
 	if (desc->own_ddl)
-		return reason(TVIEW_BYPASS_OWN_DDL, "this transaction has changed the definition");
+		return reason(TVIEW_BYPASS_OWN_DDL,
+					  "this transaction has changed the definition");
 	if (desc->rls)
 		return reason(TVIEW_BYPASS_RLS, "a base table has row-level security");
 	return fine;
@@ -113,7 +116,8 @@ add_wild(TviewReader *reader, uint64 xid)
 	if (reader->nwild == reader->wild_allocated)
 	{
 		reader->wild_allocated *= 2;
-		reader->wild = repalloc(reader->wild, reader->wild_allocated * sizeof(TviewWild));
+		reader->wild =
+			repalloc(reader->wild, reader->wild_allocated * sizeof(TviewWild));
 	}
 	reader->wild[reader->nwild].xid = xid;
 	reader->wild[reader->nwild].sees = sees(reader, xid);
@@ -137,10 +141,11 @@ static bool
 collect_wild(TviewReader *reader, Oid relid)
 {
 	const TviewMarkSet *marks = reader->handle->marks;
-	bool		touched = has_relation_tag(reader->desc, relid);
+	bool touched = has_relation_tag(reader->desc, relid);
 	const TviewMarkEntry *entry;
 
-	for (entry = tview_markset_first(marks, tview_tag_relation(relid), reader->head);
+	for (entry = tview_markset_first(marks, tview_tag_relation(relid),
+									 reader->head);
 		 entry; entry = tview_markset_next(marks, entry, reader->head))
 	{
 		const TviewMark *mark = &entry->mark;
@@ -149,7 +154,7 @@ collect_wild(TviewReader *reader, Oid relid)
 			continue;
 		if (mark->flags & TVIEW_MARK_ALL)
 		{
-			bool		aborted = tview_visibility_aborted(mark->xid);
+			bool aborted = tview_visibility_aborted(mark->xid);
 
 			if ((mark->flags & TVIEW_MARK_GONE) && !aborted)
 				return false;
@@ -239,10 +244,13 @@ begin_txn(TviewReader *reader)
 		tview_handle_note(reader->handle, status, "reading");
 		return reason(TVIEW_BYPASS_STORE, tview_store_message(status));
 	}
-	if (!tview_state_generation_equals(reader->state.generation, reader->desc->generation))
-		return reason(TVIEW_BYPASS_GENERATION, "the stored rows are of another definition");
+	if (!tview_state_generation_equals(reader->state.generation,
+									   reader->desc->generation))
+		return reason(TVIEW_BYPASS_GENERATION,
+					  "the stored rows are of another definition");
 	if (reader->snapshot.xmin < reader->state.floor)
-		return reason(TVIEW_BYPASS_FLOOR, "the snapshot is older than the stored rows may be");
+		return reason(TVIEW_BYPASS_FLOOR,
+					  "the snapshot is older than the stored rows may be");
 	return fine;
 }
 
@@ -252,13 +260,14 @@ try_begin(TviewReader *reader, bool *again)
 {
 	TviewStore *store = reader->handle->store;
 	TviewReason result;
-	uint64		floor;
+	uint64 floor;
 
 	*again = false;
 	reader->head = tview_log_head(store);
 	floor = tview_store_floor(store);
 	if (reader->snapshot.xmin < floor)
-		return reason(TVIEW_BYPASS_FLOOR, "the snapshot is older than the stored rows may be");
+		return reason(TVIEW_BYPASS_FLOOR,
+					  "the snapshot is older than the stored rows may be");
 	result = begin_txn(reader);
 	if (result.code != TVIEW_BYPASS_NONE)
 		return result;
@@ -266,7 +275,8 @@ try_begin(TviewReader *reader, bool *again)
 	reader->marked = reader->head != reader->tail;
 	if (tview_store_epoch(store) != reader->handle->epoch)
 		return reason(TVIEW_BYPASS_STORE, "the store has just been reset");
-	if (reader->marked || tview_markset_end(reader->handle->marks) != reader->tail)
+	if (reader->marked ||
+		tview_markset_end(reader->handle->marks) != reader->tail)
 	{
 		if (!tview_handle_read_log(reader->handle, reader->head, reader->tail))
 		{
@@ -276,7 +286,8 @@ try_begin(TviewReader *reader, bool *again)
 	}
 	reader->complete = (reader->state.flags & TVIEW_STATE_COMPLETE) != 0;
 	if (!collect_relations(reader))
-		return reason(TVIEW_BYPASS_GONE, "a base table was truncated, rewritten or attached");
+		return reason(TVIEW_BYPASS_GONE,
+					  "a base table was truncated, rewritten or attached");
 	return fine;
 }
 
@@ -285,10 +296,11 @@ tview_reader_begin(TviewReader *reader)
 {
 	const char *failure = NULL;
 	TviewReason result;
-	bool		again = true;
+	bool again = true;
 
 	if (statement_is_changing(reader->desc))
-		return reason(TVIEW_BYPASS_STATEMENT, "a statement of this session is changing a base table");
+		return reason(TVIEW_BYPASS_STATEMENT,
+					  "a statement of this session is changing a base table");
 	reader->handle = tview_handle_open(reader->desc->serverid, &failure);
 	if (reader->handle == NULL)
 		return reason(TVIEW_BYPASS_STORE, failure);
@@ -301,7 +313,10 @@ tview_reader_begin(TviewReader *reader)
 	return result;
 }
 
-/* The rule of DESIGN: the xids that the snapshot sees are exactly those that the row covers. */
+/*
+ * The rule of DESIGN: the xids that the snapshot sees are exactly those that
+ * the row covers.
+ */
 static bool
 row_is_valid(TviewReader *reader, const TviewRow *row)
 {
@@ -314,10 +329,13 @@ row_is_valid(TviewReader *reader, const TviewRow *row)
 
 		for (uint32 i = 0; i < row->ntags; i++)
 		{
-			const TviewMarkEntry *entry = tview_markset_first(marks, row->tags[i], reader->head);
+			const TviewMarkEntry *entry =
+				tview_markset_first(marks, row->tags[i], reader->head);
 
-			for (; entry; entry = tview_markset_next(marks, entry, reader->head))
-				if (tview_row_covers(row, entry->mark.xid) != sees(reader, entry->mark.xid))
+			for (; entry;
+				 entry = tview_markset_next(marks, entry, reader->head))
+				if (tview_row_covers(row, entry->mark.xid) !=
+					sees(reader, entry->mark.xid))
 					return false;
 		}
 	}
@@ -333,9 +351,11 @@ row_is_valid(TviewReader *reader, const TviewRow *row)
 static TviewFound
 judge(TviewReader *reader, const TviewRow *row)
 {
-	if ((row->flags & TVIEW_ROW_HOLLOW) || reader->all_invalid || !row_is_valid(reader, row))
+	if ((row->flags & TVIEW_ROW_HOLLOW) || reader->all_invalid ||
+		!row_is_valid(reader, row))
 		return TVIEW_FOUND_INVALID;
-	return (row->flags & TVIEW_ROW_ABSENT) ? TVIEW_FOUND_ABSENT : TVIEW_FOUND_VALID;
+	return (row->flags & TVIEW_ROW_ABSENT) ? TVIEW_FOUND_ABSENT
+										   : TVIEW_FOUND_VALID;
 }
 
 TviewFound
@@ -349,16 +369,20 @@ tview_reader_validate(TviewReader *reader, TviewValue value, TviewRow *row)
 	return judge(reader, row);
 }
 
-/* With every key known and no mark on this one, a missing entry means that there is no row. */
+/*
+ * With every key known and no mark on this one, a missing entry means that
+ * there is no row.
+ */
 static bool
 key_is_unknown(TviewReader *reader, int64 key)
 {
-	uint64		tag;
+	uint64 tag;
 
 	if (!reader->complete || reader->root_changed)
 		return false;
 	tag = tview_reader_key_tag(reader->desc, key);
-	if (reader->marked && tview_markset_first(reader->handle->marks, tag, reader->head))
+	if (reader->marked &&
+		tview_markset_first(reader->handle->marks, tag, reader->head))
 		return false;
 	if (reader->pending && tview_markset_first(reader->pending->marks, tag, 0))
 		return false;
@@ -368,12 +392,14 @@ key_is_unknown(TviewReader *reader, int64 key)
 TviewFound
 tview_reader_get(TviewReader *reader, int64 key, TviewRow *row)
 {
-	TviewStoreStatus status = tview_row_get(reader->txn, reader->desc->relid, key, row);
+	TviewStoreStatus status =
+		tview_row_get(reader->txn, reader->desc->relid, key, row);
 
 	if (status == TVIEW_STORE_OK)
 		return judge(reader, row);
 	if (status == TVIEW_STORE_NOTFOUND)
-		return key_is_unknown(reader, key) ? TVIEW_FOUND_ABSENT : TVIEW_FOUND_INVALID;
+		return key_is_unknown(reader, key) ? TVIEW_FOUND_ABSENT
+										   : TVIEW_FOUND_INVALID;
 	tview_handle_note(reader->handle, status, "reading a row");
 	return TVIEW_FOUND_INVALID;
 }
@@ -393,17 +419,19 @@ tview_reader_key_tag(TviewDesc *desc, int64 key)
 }
 
 void
-tview_reader_visit_keys(TviewReader *reader, uint64 from, bool own, TviewKeyVisitor visit, void *arg)
+tview_reader_visit_keys(TviewReader *reader, uint64 from, bool own,
+						TviewKeyVisitor visit, void *arg)
 {
 	const TviewDesc *desc = reader->desc;
 	const TviewMarkEntry *entry;
-	uint64		lower = Max(from, reader->head);
+	uint64 lower = Max(from, reader->head);
 
 	if (reader->marked)
 	{
 		const TviewMarkSet *marks = reader->handle->marks;
 
-		for (entry = tview_markset_first_key(marks, desc->rootid, desc->key_root, lower);
+		for (entry = tview_markset_first_key(marks, desc->rootid,
+											 desc->key_root, lower);
 			 entry; entry = tview_markset_next_key(marks, entry, lower))
 			visit(entry->mark.pk, arg);
 	}
@@ -411,7 +439,8 @@ tview_reader_visit_keys(TviewReader *reader, uint64 from, bool own, TviewKeyVisi
 	{
 		const TviewMarkSet *marks = reader->pending->marks;
 
-		for (entry = tview_markset_first_key(marks, desc->rootid, desc->key_root, 0);
+		for (entry = tview_markset_first_key(marks, desc->rootid,
+											 desc->key_root, 0);
 			 entry; entry = tview_markset_next_key(marks, entry, 0))
 			visit(entry->mark.pk, arg);
 	}
@@ -419,12 +448,13 @@ tview_reader_visit_keys(TviewReader *reader, uint64 from, bool own, TviewKeyVisi
 
 /* Visits the pks of one tag's marks in one set. */
 static void
-visit_carried(const TviewMarkSet *marks, uint64 lower, uint64 tag, const TviewDesc *desc,
-			  TviewKeyVisitor visit, void *arg)
+visit_carried(const TviewMarkSet *marks, uint64 lower, uint64 tag,
+			  const TviewDesc *desc, TviewKeyVisitor visit, void *arg)
 {
 	const TviewMarkEntry *entry;
 
-	for (entry = tview_markset_first(marks, tag, lower); entry; entry = tview_markset_next(marks, entry, lower))
+	for (entry = tview_markset_first(marks, tag, lower); entry;
+		 entry = tview_markset_next(marks, entry, lower))
 	{
 		const TviewMark *mark = &entry->mark;
 
@@ -435,10 +465,12 @@ visit_carried(const TviewMarkSet *marks, uint64 lower, uint64 tag, const TviewDe
 }
 
 void
-tview_reader_visit_tag(TviewReader *reader, uint64 tag, TviewKeyVisitor visit, void *arg)
+tview_reader_visit_tag(TviewReader *reader, uint64 tag, TviewKeyVisitor visit,
+					   void *arg)
 {
 	if (reader->marked)
-		visit_carried(reader->handle->marks, reader->head, tag, reader->desc, visit, arg);
+		visit_carried(reader->handle->marks, reader->head, tag, reader->desc,
+					  visit, arg);
 	if (reader->pending)
 		visit_carried(reader->pending->marks, 0, tag, reader->desc, visit, arg);
 }

@@ -57,36 +57,36 @@ typedef struct TviewReason
 /* A mark on a whole relation that concerns every row of the TVIEW. */
 typedef struct TviewWild
 {
-	uint64		xid;
-	bool		sees;
+	uint64 xid;
+	bool sees;
 } TviewWild;
 
 typedef struct TviewReader
 {
 	TviewHandle *handle;
-	TviewDesc  *desc;
+	TviewDesc *desc;
 	TviewSnapshot snapshot;
-	TviewTxn   *txn;			/* NULL while not begun */
-	uint64		head;
-	uint64		tail;
-	TviewState	state;
-	bool		complete;
-	bool		root_changed;	/* all(root) may have happened: keys are not known */
-	bool		all_invalid;	/* the own transaction changed a whole base table */
-	bool		marked;			/* there are marks at all */
-	TviewPending *pending;		/* own marks, or NULL */
-	TviewWild  *wild;
-	int			nwild;
-	int			wild_allocated;
-	uint64		last_xid;		/* memo of the last visibility check */
-	bool		last_sees;
+	TviewTxn *txn; /* NULL while not begun */
+	uint64 head;
+	uint64 tail;
+	TviewState state;
+	bool complete;
+	bool root_changed;	   /* all(root) may have happened: keys are not known */
+	bool all_invalid;	   /* the own transaction changed a whole base table */
+	bool marked;		   /* there are marks at all */
+	TviewPending *pending; /* own marks, or NULL */
+	TviewWild *wild;
+	int nwild;
+	int wild_allocated;
+	uint64 last_xid; /* memo of the last visibility check */
+	bool last_sees;
 } TviewReader;
 
 typedef enum TviewFound
 {
-	TVIEW_FOUND_VALID,			/* *row is exact for the snapshot */
-	TVIEW_FOUND_ABSENT,			/* the view has no such row for the snapshot */
-	TVIEW_FOUND_INVALID			/* compute it */
+	TVIEW_FOUND_VALID,	/* *row is exact for the snapshot */
+	TVIEW_FOUND_ABSENT, /* the view has no such row for the snapshot */
+	TVIEW_FOUND_INVALID /* compute it */
 } TviewFound;
 
 extern const char *tview_reader_bypass_name(TviewBypass code);
@@ -98,7 +98,8 @@ extern const char *tview_reader_bypass_name(TviewBypass code);
 extern TviewReason tview_reader_check(TviewDesc *desc, Snapshot snapshot);
 
 /* Prepares a reader; wild lists are allocated in the current context. */
-extern void tview_reader_init(TviewReader *reader, TviewDesc *desc, Snapshot snapshot);
+extern void tview_reader_init(TviewReader *reader, TviewDesc *desc,
+							  Snapshot snapshot);
 
 /*
  * Begins reading.  On a reason other than NONE nothing is open: run the view.
@@ -111,10 +112,12 @@ extern void tview_reader_end(TviewReader *reader);
 extern void tview_reader_abort(void);
 
 /* Looks a key up and validates its row. */
-extern TviewFound tview_reader_get(TviewReader *reader, int64 key, TviewRow *row);
+extern TviewFound tview_reader_get(TviewReader *reader, int64 key,
+								   TviewRow *row);
 
 /* Validates an entry that a cursor has found; INVALID for a damaged one. */
-extern TviewFound tview_reader_validate(TviewReader *reader, TviewValue value, TviewRow *row);
+extern TviewFound tview_reader_validate(TviewReader *reader, TviewValue value,
+										TviewRow *row);
 
 /* The tag of a key of the root. */
 extern uint64 tview_reader_key_tag(TviewDesc *desc, int64 key);
@@ -123,10 +126,12 @@ extern uint64 tview_reader_key_tag(TviewDesc *desc, int64 key);
  * Calls visit with the pk of every mark on the root's key, published at or
  * after position from, and of every own one (when own is true).
  */
-typedef void (*TviewKeyVisitor) (int64 key, void *arg);
-extern void tview_reader_visit_keys(TviewReader *reader, uint64 from, bool own, TviewKeyVisitor visit, void *arg);
+typedef void (*TviewKeyVisitor)(int64 key, void *arg);
+extern void tview_reader_visit_keys(TviewReader *reader, uint64 from, bool own,
+									TviewKeyVisitor visit, void *arg);
 
 /* The same for the pks that marks on one tag carry. */
-extern void tview_reader_visit_tag(TviewReader *reader, uint64 tag, TviewKeyVisitor visit, void *arg);
+extern void tview_reader_visit_tag(TviewReader *reader, uint64 tag,
+								   TviewKeyVisitor visit, void *arg);
 
-#endif							/* TVIEW_READER_H */
+#endif /* TVIEW_READER_H */

@@ -10,14 +10,14 @@
 
 typedef struct IndexKey
 {
-	uint64		tag;
-	uint64		pk;
+	uint64 tag;
+	uint64 pk;
 } IndexKey;
 
 static IndexKey
 index_key(uint64 tag, int64 pk)
 {
-	IndexKey	key = {pg_hton64(tag), pg_hton64(TVIEW_KEY_OF(pk))};
+	IndexKey key = {pg_hton64(tag), pg_hton64(TVIEW_KEY_OF(pk))};
 
 	return key;
 }
@@ -27,12 +27,13 @@ tview_row_decode(TviewValue value, TviewRow *row)
 {
 	const TviewRowHeader *header = value.data;
 	const uint64 *arrays;
-	uint64		words;
+	uint64 words;
 
 	if (value.size < sizeof(TviewRowHeader))
 		return false;
 	words = (uint64) header->ntags + header->ncovers + header->nlookups;
-	if (value.size != sizeof(TviewRowHeader) + words * 8 + TYPEALIGN(8, header->size))
+	if (value.size !=
+		sizeof(TviewRowHeader) + words * 8 + TYPEALIGN(8, header->size))
 		return false;
 	arrays = (const uint64 *) (header + 1);
 	row->flags = header->flags;
@@ -50,9 +51,10 @@ tview_row_decode(TviewValue value, TviewRow *row)
 TviewStoreStatus
 tview_row_get(TviewTxn *txn, Oid relid, int64 key, TviewRow *row)
 {
-	uint64		k = TVIEW_KEY_OF(key);
-	TviewValue	value;
-	TviewStoreStatus status = tview_get(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k), &value);
+	uint64 k = TVIEW_KEY_OF(key);
+	TviewValue value;
+	TviewStoreStatus status =
+		tview_get(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k), &value);
 
 	if (status == TVIEW_STORE_OK && !tview_row_decode(value, row))
 		status = TVIEW_STORE_CORRUPT;
@@ -77,19 +79,20 @@ copy_words(TviewRow *row)
 {
 	static uint64 *scratch = NULL;
 	static Size allocated = 0;
-	Size		n = (Size) row->ntags + row->ncovers + row->nlookups;
+	Size n = (Size) row->ntags + row->ncovers + row->nlookups;
 
 	if (n + 1 > allocated)
 	{
-		Size		wanted = Max((n + 1) * 2, 256);
-		uint64	   *bigger = realloc(scratch, wanted * 8);
+		Size wanted = Max((n + 1) * 2, 256);
+		uint64 *bigger = realloc(scratch, wanted * 8);
 
 		if (bigger == NULL)
 			return TVIEW_STORE_NO_MEMORY;
 		scratch = bigger;
 		allocated = wanted;
 	}
-	memcpy(scratch, row->tags, n * 8);
+	if (n > 0)
+		memcpy(scratch, row->tags, n * 8);
 	row->tags = scratch;
 	row->covers = scratch + row->ntags;
 	row->lookups = row->covers + row->ncovers;
@@ -102,8 +105,9 @@ unindex(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
 {
 	for (uint32 i = 0; i < n; i++)
 	{
-		IndexKey	key = index_key(words[i], pk);
-		TviewStoreStatus status = tview_del(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key));
+		IndexKey key = index_key(words[i], pk);
+		TviewStoreStatus status =
+			tview_del(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key));
 
 		if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 			return status;
@@ -116,8 +120,9 @@ add_index(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
 {
 	for (uint32 i = 0; i < n; i++)
 	{
-		IndexKey	key = index_key(words[i], pk);
-		TviewStoreStatus status = tview_put(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key), NULL, 0);
+		IndexKey key = index_key(words[i], pk);
+		TviewStoreStatus status =
+			tview_put(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key), NULL, 0);
 
 		if (status != TVIEW_STORE_OK)
 			return status;
@@ -125,7 +130,10 @@ add_index(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
 	return TVIEW_STORE_OK;
 }
 
-/* True when both entries stand under the same index keys: the common case of a recomputed row. */
+/*
+ * True when both entries stand under the same index keys: the common case of
+ * a recomputed row.
+ */
 static bool
 same_index(const TviewRow *a, const TviewRow *b)
 {
@@ -147,45 +155,56 @@ unindex_row(TviewTxn *txn, Oid relid, int64 key, TviewRow *old)
 	return status;
 }
 
+/* Copies size bytes, which may be none at all; returns the place after them. */
+static char *
+copy_part(char *to, const void *from, Size size)
+{
+	if (size > 0)
+		memcpy(to, from, size);
+	return to + size;
+}
+
 /* Writes the entry itself. */
 static TviewStoreStatus
 put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 {
-	uint64		k = TVIEW_KEY_OF(key);
-	uint64		words = (uint64) row->ntags + row->ncovers + row->nlookups;
-	Size		padded = TYPEALIGN(8, row->size);
-	Size		size = sizeof(TviewRowHeader) + words * 8 + padded;
-	TviewRowHeader header = {row->flags, row->ntags, row->ncovers, row->nlookups, row->size, 0};
-	void	   *room;
-	char	   *p;
+	uint64 k = TVIEW_KEY_OF(key);
+	uint64 words = (uint64) row->ntags + row->ncovers + row->nlookups;
+	Size padded = TYPEALIGN(8, row->size);
+	Size size = sizeof(TviewRowHeader) + words * 8 + padded;
+	TviewRowHeader header = {row->flags, row->ntags, row->ncovers,
+							 row->nlookups, row->size, 0};
+	void *room;
+	char *p;
 	TviewStoreStatus status;
 
 	if (append)
-		status = tview_put_append(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k), size, &room);
+		status = tview_put_append(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k),
+								  size, &room);
 	else
-		status = tview_put_reserve(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k), size, &room);
+		status = tview_put_reserve(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k),
+								   size, &room);
 	if (status != TVIEW_STORE_OK)
 		return status;
 	p = room;
 	memcpy(p, &header, sizeof(header));
 	p += sizeof(header);
-	memcpy(p, row->tags, row->ntags * 8);
-	p += row->ntags * 8;
-	memcpy(p, row->covers, row->ncovers * 8);
-	p += row->ncovers * 8;
-	memcpy(p, row->lookups, row->nlookups * 8);
-	p += row->nlookups * 8;
-	memcpy(p, row->tuple, row->size);
-	memset(p + row->size, 0, padded - row->size);
+	p = copy_part(p, row->tags, row->ntags * 8);
+	p = copy_part(p, row->covers, row->ncovers * 8);
+	p = copy_part(p, row->lookups, row->nlookups * 8);
+	p = copy_part(p, row->tuple, row->size);
+	memset(p, 0, padded - row->size);
 	return TVIEW_STORE_OK;
 }
 
 TviewStoreStatus
-tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
+tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row,
+			  bool append)
 {
-	TviewRow	old;
-	bool		indexed = false;
-	TviewStoreStatus status = append ? TVIEW_STORE_NOTFOUND : tview_row_get(txn, relid, key, &old);
+	TviewRow old;
+	bool indexed = false;
+	TviewStoreStatus status =
+		append ? TVIEW_STORE_NOTFOUND : tview_row_get(txn, relid, key, &old);
 
 	if (status == TVIEW_STORE_OK)
 	{
@@ -207,8 +226,8 @@ tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool app
 TviewStoreStatus
 tview_row_delete(TviewTxn *txn, Oid relid, int64 key)
 {
-	uint64		k = TVIEW_KEY_OF(key);
-	TviewRow	old;
+	uint64 k = TVIEW_KEY_OF(key);
+	TviewRow old;
 	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
 
 	if (status == TVIEW_STORE_OK)
@@ -221,10 +240,10 @@ tview_row_delete(TviewTxn *txn, Oid relid, int64 key)
 TviewStoreStatus
 tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, uint64 lookup)
 {
-	TviewRow	old = {0};
-	TviewRow	hollow = {.flags = TVIEW_ROW_HOLLOW};
-	uint64	   *lookups = NULL;
-	bool		known = false;
+	TviewRow old = {0};
+	TviewRow hollow = {.flags = TVIEW_ROW_HOLLOW};
+	uint64 *lookups = NULL;
+	bool known = false;
 	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
 
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
@@ -252,11 +271,12 @@ TviewStoreStatus
 tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
 			   int64 *pks, int limit, int *n)
 {
-	IndexKey	start = index_key(tag, first ? PG_INT64_MIN : after);
-	TviewValue	key = {&start, sizeof(start)};
-	TviewValue	value;
+	IndexKey start = index_key(tag, first ? PG_INT64_MIN : after);
+	TviewValue key = {&start, sizeof(start)};
+	TviewValue value;
 	TviewCursor *cursor;
-	TviewStoreStatus status = tview_cursor_open(txn, TVIEW_DB_INDEX, relid, &cursor);
+	TviewStoreStatus status =
+		tview_cursor_open(txn, TVIEW_DB_INDEX, relid, &cursor);
 
 	*n = 0;
 	if (status != TVIEW_STORE_OK)
@@ -264,8 +284,8 @@ tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
 	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
 	while (status == TVIEW_STORE_OK && *n < limit)
 	{
-		IndexKey	found;
-		int64		pk;
+		IndexKey found;
+		int64 pk;
 
 		if (key.size != sizeof(found))
 			status = TVIEW_STORE_CORRUPT;

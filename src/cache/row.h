@@ -26,51 +26,57 @@
 #include "access/htup_details.h"
 #include "store/store.h"
 
-#define TVIEW_ROW_ABSENT	0x0001
-#define TVIEW_ROW_HOLLOW	0x0002
+#define TVIEW_ROW_ABSENT 0x0001
+#define TVIEW_ROW_HOLLOW 0x0002
 
 typedef struct TviewRowHeader
 {
-	uint32		flags;
-	uint32		ntags;
-	uint32		ncovers;
-	uint32		nlookups;
-	uint32		size;			/* of the tuple, 0 for absent and hollow entries */
-	uint32		pad;
+	uint32 flags;
+	uint32 ntags;
+	uint32 ncovers;
+	uint32 nlookups;
+	uint32 size; /* of the tuple, 0 for absent and hollow entries */
+	uint32 pad;
 } TviewRowHeader;
 
 /* A decoded entry; pointers go into the map. */
 typedef struct TviewRow
 {
-	uint32		flags;
-	uint32		ntags;
-	uint32		ncovers;
-	uint32		nlookups;
+	uint32 flags;
+	uint32 ntags;
+	uint32 ncovers;
+	uint32 nlookups;
 	const uint64 *tags;
 	const uint64 *covers;
 	const uint64 *lookups;
 	const MinimalTupleData *tuple;
-	uint32		size;
+	uint32 size;
 } TviewRow;
 
 /* False when the value cannot be an entry. */
 extern bool tview_row_decode(TviewValue value, TviewRow *row);
 
 /* Reads the entry of a key. */
-extern TviewStoreStatus tview_row_get(TviewTxn *txn, Oid relid, int64 key, TviewRow *row);
+extern TviewStoreStatus tview_row_get(TviewTxn *txn, Oid relid, int64 key,
+									  TviewRow *row);
 
 /*
  * Replaces the entry of a key and its index entries.  row's pointers must not
  * go into the map of a page that this transaction has changed.  append: the
  * key sorts after all others and has no entry yet.
  */
-extern TviewStoreStatus tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append);
+extern TviewStoreStatus tview_row_put(TviewTxn *txn, Oid relid, int64 key,
+									  const TviewRow *row, bool append);
 
 /* Deletes the entry and its index entries; OK when there is none. */
 extern TviewStoreStatus tview_row_delete(TviewTxn *txn, Oid relid, int64 key);
 
-/* Makes the entry hollow (creating it when there is none), adding a lookup unless it is 0. */
-extern TviewStoreStatus tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, uint64 lookup);
+/*
+ * Makes the entry hollow (creating it when there is none), adding a lookup
+ * unless it is 0.
+ */
+extern TviewStoreStatus tview_row_hollow(TviewTxn *txn, Oid relid, int64 key,
+										 uint64 lookup);
 
 extern bool tview_row_covers(const TviewRow *row, uint64 xid);
 
@@ -79,7 +85,8 @@ extern bool tview_row_covers(const TviewRow *row, uint64 xid);
  * than after (pass PG_INT64_MIN and first = true to begin), at most limit of
  * them, into pks; returns how many through n.
  */
-extern TviewStoreStatus tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
-									   int64 *pks, int limit, int *n);
+extern TviewStoreStatus tview_row_find(TviewTxn *txn, Oid relid, uint64 tag,
+									   bool first, int64 after, int64 *pks,
+									   int limit, int *n);
 
-#endif							/* TVIEW_ROW_H */
+#endif /* TVIEW_ROW_H */

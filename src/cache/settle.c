@@ -29,16 +29,16 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define WILD_ROWS_MAX	10000
-#define ROWS_PER_TXN	1000	/* other writers wait no longer than for so many */
-#define SOME_MARKS		256		/* readers let this many marks wait */
-#define SOME_PAUSE_MS	100
+#define WILD_ROWS_MAX 10000
+#define ROWS_PER_TXN 1000 /* other writers wait no longer than for so many */
+#define SOME_MARKS 256	  /* readers let this many marks wait */
+#define SOME_PAUSE_MS 100
 
 typedef struct Dependents
 {
 	TviewState **states;
-	int			n;
-	int			allocated;
+	int n;
+	int allocated;
 	MemoryContext context;
 } Dependents;
 
@@ -46,34 +46,39 @@ typedef struct Settler
 {
 	TviewHandle *handle;
 	const TviewSettleBudget *budget;
-	uint64		horizon;
-	Dependents	dependents;
-	TviewTxn   *txn;			/* NULL between transactions */
-	int			rows_in_txn;
-	int			rows;			/* emptied so far */
-	TviewMark  *keep;			/* marks to be carried along */
-	int			nkeep;
+	uint64 horizon;
+	Dependents dependents;
+	TviewTxn *txn; /* NULL between transactions */
+	int rows_in_txn;
+	int rows;		 /* emptied so far */
+	TviewMark *keep; /* marks to be carried along */
+	int nkeep;
 } Settler;
 
 static TviewStoreStatus
 copy_state(const TviewState *state, void *arg)
 {
 	Dependents *dependents = arg;
-	Size		size = offsetof(TviewState, sources) + state->nsources * sizeof(TviewStateSource);
+	Size size = offsetof(TviewState, sources) +
+		state->nsources * sizeof(TviewStateSource);
 
 	if (dependents->n == dependents->allocated)
 	{
-		int			wanted = Max(dependents->allocated * 2, 16);
-		TviewState **bigger = MemoryContextAllocExtended(dependents->context, wanted * sizeof(TviewState *), MCXT_ALLOC_NO_OOM);
+		int wanted = Max(dependents->allocated * 2, 16);
+		TviewState **bigger = MemoryContextAllocExtended(
+			dependents->context, wanted * sizeof(TviewState *),
+			MCXT_ALLOC_NO_OOM);
 
 		if (bigger == NULL)
 			return TVIEW_STORE_NO_MEMORY;
 		if (dependents->n > 0)
-			memcpy(bigger, dependents->states, dependents->n * sizeof(TviewState *));
+			memcpy(bigger, dependents->states,
+				   dependents->n * sizeof(TviewState *));
 		dependents->states = bigger;
 		dependents->allocated = wanted;
 	}
-	dependents->states[dependents->n] = MemoryContextAllocExtended(dependents->context, size, MCXT_ALLOC_NO_OOM);
+	dependents->states[dependents->n] = MemoryContextAllocExtended(
+		dependents->context, size, MCXT_ALLOC_NO_OOM);
 	if (dependents->states[dependents->n] == NULL)
 		return TVIEW_STORE_NO_MEMORY;
 	memcpy(dependents->states[dependents->n++], state, size);
@@ -84,7 +89,7 @@ copy_state(const TviewState *state, void *arg)
 static bool
 load_dependents(Settler *settler)
 {
-	TviewTxn   *txn;
+	TviewTxn *txn;
 	TviewStoreStatus status = tview_read_begin(settler->handle->store, &txn);
 
 	settler->dependents.context = CurrentMemoryContext;
@@ -112,7 +117,8 @@ begin_txn(Settler *settler)
 
 	if (settler->txn)
 		return TVIEW_STORE_OK;
-	status = tview_write_begin(settler->handle->store, settler->budget->pressure, &settler->txn);
+	status = tview_write_begin(settler->handle->store,
+							   settler->budget->pressure, &settler->txn);
 	if (status != TVIEW_STORE_OK)
 		settler->txn = NULL;
 	settler->rows_in_txn = 0;
@@ -122,7 +128,7 @@ begin_txn(Settler *settler)
 static TviewStoreStatus
 commit_txn(Settler *settler)
 {
-	TviewTxn   *txn = settler->txn;
+	TviewTxn *txn = settler->txn;
 
 	settler->txn = NULL;
 	return txn ? tview_write_commit(txn) : TVIEW_STORE_OK;
@@ -132,13 +138,14 @@ commit_txn(Settler *settler)
 static TviewStoreStatus
 hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 {
-	TviewRow	row;
+	TviewRow row;
 	TviewStoreStatus status = begin_txn(settler);
 
 	if (status != TVIEW_STORE_OK)
 		return status;
 	status = tview_row_get(settler->txn, relid, key, &row);
-	if (status == TVIEW_STORE_OK && !(row.flags & TVIEW_ROW_HOLLOW) && tview_row_covers(&row, xid))
+	if (status == TVIEW_STORE_OK && !(row.flags & TVIEW_ROW_HOLLOW) &&
+		tview_row_covers(&row, xid))
 		return TVIEW_STORE_OK;
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 		return status;
@@ -149,21 +156,25 @@ hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 	return status;
 }
 
-/* Empties the rows of one TVIEW that have the mark's tag; BUSY when the budget is used up. */
+/*
+ * Empties the rows of one TVIEW that have the mark's tag; BUSY when the
+ * budget is used up.
+ */
 static TviewStoreStatus
 settle_tag(Settler *settler, const TviewState *state, const TviewMark *mark)
 {
-	int64		pks[256];
-	int64		after = 0;
-	bool		first = true;
-	int			n;
+	int64 pks[256];
+	int64 after = 0;
+	bool first = true;
+	int n;
 	TviewStoreStatus status;
 
 	do
 	{
 		status = begin_txn(settler);
 		if (status == TVIEW_STORE_OK)
-			status = tview_row_find(settler->txn, state->relid, mark->tag, first, after, pks, lengthof(pks), &n);
+			status = tview_row_find(settler->txn, state->relid, mark->tag,
+									first, after, pks, lengthof(pks), &n);
 		if (status != TVIEW_STORE_OK)
 			return status;
 		for (int i = 0; i < n; i++)
@@ -189,9 +200,10 @@ static TviewStoreStatus
 find_uncovered(Settler *settler, Oid relid, uint64 xid, int64 *keys, int *n)
 {
 	TviewCursor *cursor;
-	TviewValue	key;
-	TviewValue	value;
-	TviewStoreStatus status = tview_cursor_open(settler->txn, TVIEW_DB_ROWS, relid, &cursor);
+	TviewValue key;
+	TviewValue value;
+	TviewStoreStatus status =
+		tview_cursor_open(settler->txn, TVIEW_DB_ROWS, relid, &cursor);
 
 	*n = 0;
 	if (status != TVIEW_STORE_OK)
@@ -199,8 +211,8 @@ find_uncovered(Settler *settler, Oid relid, uint64 xid, int64 *keys, int *n)
 	status = tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value);
 	while (status == TVIEW_STORE_OK && *n <= WILD_ROWS_MAX)
 	{
-		TviewRow	row;
-		uint64		k;
+		TviewRow row;
+		uint64 k;
 
 		if (!tview_row_decode(value, &row) || key.size != sizeof(k))
 		{
@@ -218,10 +230,11 @@ find_uncovered(Settler *settler, Oid relid, uint64 xid, int64 *keys, int *n)
 
 /* Settles a mark on a whole relation for one TVIEW. */
 static TviewStoreStatus
-settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark, int64 *keys)
+settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark,
+			int64 *keys)
 {
-	bool		all = (mark->flags & TVIEW_MARK_ALL) != 0;
-	int			n = 0;
+	bool all = (mark->flags & TVIEW_MARK_ALL) != 0;
+	int n = 0;
 	TviewStoreStatus status = begin_txn(settler);
 
 	if (status == TVIEW_STORE_OK && !(mark->flags & TVIEW_MARK_GONE))
@@ -231,7 +244,8 @@ settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark, in
 	if ((mark->flags & TVIEW_MARK_GONE) || n > WILD_ROWS_MAX)
 		return tview_state_clear(settler->txn, state->relid);
 	if (all && state->rootid == mark->rel)
-		status = tview_state_set_flags(settler->txn, state->relid, 0, TVIEW_STATE_COMPLETE);
+		status = tview_state_set_flags(settler->txn, state->relid, 0,
+									   TVIEW_STATE_COMPLETE);
 	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
 		status = hollow(settler, state->relid, keys[i], 0, mark->xid);
 	return status;
@@ -241,7 +255,7 @@ settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark, in
 static TviewStoreStatus
 settle_mark(Settler *settler, const TviewMark *mark, int64 *keys)
 {
-	bool		wild = (mark->flags & (TVIEW_MARK_ALL | TVIEW_MARK_TOUCH)) != 0;
+	bool wild = (mark->flags & (TVIEW_MARK_ALL | TVIEW_MARK_TOUCH)) != 0;
 	TviewStoreStatus status = TVIEW_STORE_OK;
 
 	for (int i = 0; i < settler->dependents.n && status == TVIEW_STORE_OK; i++)
@@ -261,7 +275,9 @@ settle_mark(Settler *settler, const TviewMark *mark, int64 *keys)
 		if (status == TVIEW_STORE_OK && (mark->flags & TVIEW_MARK_HAS_PK) &&
 			state->rootid == mark->rel && state->key_root == mark->keyatt)
 			status = hollow(settler, state->relid, mark->pk,
-							(mark->flags & TVIEW_MARK_IS_KEY) ? 0 : tview_tag_lookup(mark->tag),
+							(mark->flags & TVIEW_MARK_IS_KEY)
+								? 0
+								: tview_tag_lookup(mark->tag),
 							mark->xid);
 	}
 	return status;
@@ -270,8 +286,8 @@ settle_mark(Settler *settler, const TviewMark *mark, int64 *keys)
 typedef enum Fate
 {
 	FATE_STAYS,
-	FATE_GOES,					/* aborted, or lost in a crash */
-	FATE_SETTLES				/* committed and flushed */
+	FATE_GOES,	 /* aborted, or lost in a crash */
+	FATE_SETTLES /* committed and flushed */
 } Fate;
 
 static Fate
@@ -290,14 +306,16 @@ decide_fate(const Settler *settler, const TviewMark *mark)
  * log may throw, and a transaction must not be open then.
  */
 static uint64
-settle_range(Settler *settler, uint64 head, uint64 end, const Fate *fates, int64 *keys)
+settle_range(Settler *settler, uint64 head, uint64 end, const Fate *fates,
+			 int64 *keys)
 {
 	const TviewMarkSet *marks = settler->handle->marks;
-	uint64		position;
-	uint64		done = head;
+	uint64 position;
+	uint64 done = head;
 	TviewStoreStatus status = TVIEW_STORE_OK;
 
-	for (position = head; position < end && status == TVIEW_STORE_OK; position++)
+	for (position = head; position < end && status == TVIEW_STORE_OK;
+		 position++)
 	{
 		const TviewMark *mark = &tview_markset_at(marks, position)->mark;
 
@@ -323,12 +341,15 @@ settle_range(Settler *settler, uint64 head, uint64 end, const Fate *fates, int64
 	return head;
 }
 
-/* Moves the floor up to a fresh snapshot's xmin; marks below it need wait for nobody. */
+/*
+ * Moves the floor up to a fresh snapshot's xmin; marks below it need wait for
+ * nobody.
+ */
 static void
 raise_floor(Settler *settler)
 {
 	TviewSnapshot fresh;
-	uint64		floor = tview_store_floor(settler->handle->store);
+	uint64 floor = tview_store_floor(settler->handle->store);
 
 	tview_visibility_init(&fresh, GetLatestSnapshot());
 	if (fresh.xmin > floor)
@@ -344,11 +365,13 @@ static int
 plan_range(Settler *settler, uint64 head, uint64 tail, Fate *fates)
 {
 	const TviewMarkSet *marks = settler->handle->marks;
-	int			n = 0;
+	int n = 0;
 
-	for (uint64 position = head; position < tail && n < settler->budget->marks; position++)
+	for (uint64 position = head; position < tail && n < settler->budget->marks;
+		 position++)
 	{
-		fates[n] = decide_fate(settler, &tview_markset_at(marks, position)->mark);
+		fates[n] =
+			decide_fate(settler, &tview_markset_at(marks, position)->mark);
 		if (fates[n] == FATE_STAYS && !settler->budget->pressure)
 			break;
 		n++;
@@ -360,12 +383,12 @@ static bool
 settle_locked(Settler *settler)
 {
 	TviewHandle *handle = settler->handle;
-	uint64		head = tview_log_head(handle->store);
-	uint64		tail = tview_log_tail(handle->store);
-	uint64		end;
-	Fate	   *fates;
-	int64	   *keys;
-	int			n;
+	uint64 head = tview_log_head(handle->store);
+	uint64 tail = tview_log_tail(handle->store);
+	uint64 end;
+	Fate *fates;
+	int64 *keys;
+	int n;
 
 	if (head == tail || !tview_handle_read_log(handle, head, tail))
 		return false;
@@ -383,7 +406,9 @@ settle_locked(Settler *settler)
 	settler->keep = palloc(n * sizeof(TviewMark));
 	HOLD_INTERRUPTS();
 	end = settle_range(settler, head, head + n, fates, keys);
-	if (end > head && tview_log_trim(handle->store, end, settler->keep, settler->nkeep) != TVIEW_STORE_OK)
+	if (end > head &&
+		tview_log_trim(handle->store, end, settler->keep, settler->nkeep) !=
+			TVIEW_STORE_OK)
 		end = head;
 	RESUME_INTERRUPTS();
 	return end > head;
@@ -392,16 +417,17 @@ settle_locked(Settler *settler)
 bool
 tview_settle_run(TviewHandle *handle, const TviewSettleBudget *budget)
 {
-	Settler		settler = {.handle = handle, .budget = budget};
+	Settler settler = {.handle = handle, .budget = budget};
 	MemoryContext context;
 	MemoryContext old;
-	bool		moved = false;
+	bool moved = false;
 
 	if (handle->epoch == 0 || tview_store_epoch(handle->store) != handle->epoch)
 		return false;
 	if (tview_log_trylock_settle(handle->store) != TVIEW_STORE_OK)
 		return false;
-	context = AllocSetContextCreate(CurrentMemoryContext, "tview settling", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurrentMemoryContext, "tview settling",
+									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
@@ -418,13 +444,15 @@ tview_settle_run(TviewHandle *handle, const TviewSettleBudget *budget)
 }
 
 void
-tview_settle_some(TviewHandle *handle)
+tview_settle_some(TviewHandle *handle, bool urgent)
 {
 	static TimestampTz last = 0;
 	static const TviewSettleBudget budget = {.marks = 2048, .rows = 2000};
+	uint64 waiting;
 	TimestampTz now;
 
-	if (tview_log_tail(handle->store) - tview_log_head(handle->store) < SOME_MARKS)
+	waiting = tview_log_tail(handle->store) - tview_log_head(handle->store);
+	if (waiting < (urgent ? 1 : SOME_MARKS))
 		return;
 	now = GetCurrentTimestamp();
 	if (last != 0 && now - last < SOME_PAUSE_MS * 1000)

@@ -12,18 +12,27 @@
 
 typedef struct TviewSettleBudget
 {
-	int			marks;			/* at most so many marks */
-	int			rows;			/* at most so many rows emptied */
-	bool		pressure;		/* the log fills up: raise the floor, carry marks that cannot go along */
+	int marks; /* at most so many marks */
+	int rows;  /* at most so many rows emptied */
+	bool
+		/*
+		 * the log fills up: raise the floor, carry marks that cannot go along
+		 */
+		pressure;
 } TviewSettleBudget;
 
 /*
  * Settles within the budget; gives way to another process that settles or
  * writes.  Never throws for the store's state.  True when the head moved.
  */
-extern bool tview_settle_run(TviewHandle *handle, const TviewSettleBudget *budget);
+extern bool tview_settle_run(TviewHandle *handle,
+							 const TviewSettleBudget *budget);
 
-/* A small share, when enough marks wait and not too often: for readers. */
-extern void tview_settle_some(TviewHandle *handle);
+/*
+ * A small share, not too often, when enough marks wait: for readers.  urgent:
+ * any mark is enough, because marks made the reader run the view or compute
+ * rows that it cannot store.
+ */
+extern void tview_settle_some(TviewHandle *handle, bool urgent);
 
-#endif							/* TVIEW_SETTLE_H */
+#endif /* TVIEW_SETTLE_H */

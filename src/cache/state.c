@@ -15,9 +15,10 @@ record_key(Oid relid)
 TviewStoreStatus
 tview_state_get(TviewTxn *txn, Oid relid, TviewState *state)
 {
-	uint64		key = record_key(relid);
-	TviewValue	value;
-	TviewStoreStatus status = tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
+	uint64 key = record_key(relid);
+	TviewValue value;
+	TviewStoreStatus status =
+		tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
 
 	if (status != TVIEW_STORE_OK)
 		return status;
@@ -37,15 +38,18 @@ has_relation_tag(const TviewDesc *desc, Oid relid)
 }
 
 TviewStoreStatus
-tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor, uint32 flags)
+tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor,
+				   uint32 flags)
 {
-	uint64		key = record_key(desc->relid);
-	Size		size = offsetof(TviewState, sources) + desc->nsources * sizeof(TviewStateSource);
-	void	   *room;
+	uint64 key = record_key(desc->relid);
+	Size size = offsetof(TviewState, sources) +
+		desc->nsources * sizeof(TviewStateSource);
+	void *room;
 	TviewState *state;
 	TviewStoreStatus status;
 
-	status = tview_put_reserve(txn, TVIEW_DB_META, 0, &key, sizeof(key), size, &room);
+	status = tview_put_reserve(txn, TVIEW_DB_META, 0, &key, sizeof(key), size,
+							   &room);
 	if (status != TVIEW_STORE_OK)
 		return status;
 	state = room;
@@ -60,7 +64,8 @@ tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor, uint32 fl
 	for (int i = 0; i < desc->nsources; i++)
 	{
 		state->sources[i].relid = desc->sources[i];
-		state->sources[i].by_relation = has_relation_tag(desc, desc->sources[i]);
+		state->sources[i].by_relation =
+			has_relation_tag(desc, desc->sources[i]);
 	}
 	return TVIEW_STORE_OK;
 }
@@ -69,12 +74,13 @@ tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor, uint32 fl
 static TviewStoreStatus
 change_record(TviewTxn *txn, Oid relid, uint32 set, uint32 clear, bool cleared)
 {
-	uint64		key = record_key(relid);
-	TviewValue	value;
-	char		copy[offsetof(TviewState, sources) + 1024 * sizeof(TviewStateSource)];
+	uint64 key = record_key(relid);
+	TviewValue value;
+	char copy[offsetof(TviewState, sources) + 1024 * sizeof(TviewStateSource)];
 	TviewState *state = (TviewState *) copy;
-	uint32		flags;
-	TviewStoreStatus status = tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
+	uint32 flags;
+	TviewStoreStatus status =
+		tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
 
 	if (status != TVIEW_STORE_OK)
 		return status;
@@ -86,7 +92,8 @@ change_record(TviewTxn *txn, Oid relid, uint32 set, uint32 clear, bool cleared)
 		return TVIEW_STORE_OK;
 	state->flags = flags;
 	state->clears += cleared;
-	return tview_put(txn, TVIEW_DB_META, 0, &key, sizeof(key), copy, value.size);
+	return tview_put(txn, TVIEW_DB_META, 0, &key, sizeof(key), copy,
+					 value.size);
 }
 
 TviewStoreStatus
@@ -98,8 +105,9 @@ tview_state_set_flags(TviewTxn *txn, Oid relid, uint32 set, uint32 clear)
 TviewStoreStatus
 tview_state_drop(TviewTxn *txn, Oid relid)
 {
-	uint64		key = record_key(relid);
-	TviewStoreStatus status = tview_del(txn, TVIEW_DB_META, 0, &key, sizeof(key));
+	uint64 key = record_key(relid);
+	TviewStoreStatus status =
+		tview_del(txn, TVIEW_DB_META, 0, &key, sizeof(key));
 
 	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
 		status = tview_clear(txn, TVIEW_DB_ROWS, relid, true);
@@ -111,7 +119,8 @@ tview_state_drop(TviewTxn *txn, Oid relid)
 TviewStoreStatus
 tview_state_clear(TviewTxn *txn, Oid relid)
 {
-	TviewStoreStatus status = change_record(txn, relid, 0, TVIEW_STATE_COMPLETE, true);
+	TviewStoreStatus status =
+		change_record(txn, relid, 0, TVIEW_STATE_COMPLETE, true);
 
 	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
 		status = tview_clear(txn, TVIEW_DB_ROWS, relid, false);
@@ -136,8 +145,8 @@ TviewStoreStatus
 tview_state_visit(TviewTxn *txn, TviewStateVisitor visitor, void *arg)
 {
 	TviewCursor *cursor;
-	TviewValue	key;
-	TviewValue	value;
+	TviewValue key;
+	TviewValue value;
 	TviewStoreStatus status = tview_cursor_open(txn, TVIEW_DB_META, 0, &cursor);
 
 	if (status != TVIEW_STORE_OK)
@@ -148,7 +157,8 @@ tview_state_visit(TviewTxn *txn, TviewStateVisitor visitor, void *arg)
 		const TviewState *state = value.data;
 
 		if (value.size < offsetof(TviewState, sources) ||
-			value.size < offsetof(TviewState, sources) + state->nsources * sizeof(TviewStateSource))
+			value.size < offsetof(TviewState, sources) +
+					state->nsources * sizeof(TviewStateSource))
 			status = TVIEW_STORE_CORRUPT;
 		else
 			status = visitor(state, arg);

@@ -22,15 +22,15 @@
 typedef enum Outcome
 {
 	OUTCOME_ABORTED,
-	OUTCOME_COMMITTED,			/* its record may not be flushed yet */
+	OUTCOME_COMMITTED, /* its record may not be flushed yet */
 	OUTCOME_FLUSHED
 } Outcome;
 
 typedef struct OutcomeSlot
 {
-	uint64		xid;
-	Outcome		outcome;
-	char		status;
+	uint64 xid;
+	Outcome outcome;
+	char status;
 } OutcomeSlot;
 
 #define SH_PREFIX outcome
@@ -44,7 +44,7 @@ typedef struct OutcomeSlot
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-#define OUTCOMES_MAX 65536		/* remembered outcomes; then all are forgotten */
+#define OUTCOMES_MAX 65536 /* remembered outcomes; then all are forgotten */
 
 static outcome_hash *outcomes = NULL;
 
@@ -58,7 +58,7 @@ tview_visibility_next_xid(void)
 static uint64
 widen(TransactionId xid, uint64 next)
 {
-	uint64		full = (next & ~UINT64CONST(0xffffffff)) | xid;
+	uint64 full = (next & ~UINT64CONST(0xffffffff)) | xid;
 
 	return full > next ? full - (UINT64CONST(1) << 32) : full;
 }
@@ -66,7 +66,7 @@ widen(TransactionId xid, uint64 next)
 void
 tview_visibility_init(TviewSnapshot *result, Snapshot snapshot)
 {
-	uint64		next = tview_visibility_next_xid();
+	uint64 next = tview_visibility_next_xid();
 
 	result->snapshot = snapshot;
 	result->xmin = widen(snapshot->xmin, next);
@@ -74,13 +74,16 @@ tview_visibility_init(TviewSnapshot *result, Snapshot snapshot)
 	result->own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 }
 
-/* Asks the commit log; xids that it no longer knows ended long ago and were kept by freezing. */
+/*
+ * Asks the commit log; xids that it no longer knows ended long ago and were
+ * kept by freezing.
+ */
 static Outcome
 look_up_outcome(uint64 xid)
 {
 	TransactionId xid32 = (TransactionId) xid;
-	uint64		next = tview_visibility_next_xid();
-	Outcome		outcome;
+	uint64 next = tview_visibility_next_xid();
+	Outcome outcome;
 
 	if (xid >= next)
 		return OUTCOME_ABORTED;
@@ -102,7 +105,7 @@ look_up_outcome(uint64 xid)
 static OutcomeSlot *
 ended_outcome(uint64 xid)
 {
-	bool		found;
+	bool found;
 	OutcomeSlot *slot;
 
 	if (outcomes == NULL)
@@ -110,7 +113,7 @@ ended_outcome(uint64 xid)
 	slot = outcome_lookup(outcomes, xid);
 	if (slot == NULL)
 	{
-		Outcome		outcome = look_up_outcome(xid);
+		Outcome outcome = look_up_outcome(xid);
 
 		if (outcomes->members >= OUTCOMES_MAX)
 			outcome_reset(outcomes);
@@ -141,7 +144,8 @@ tview_visibility_sees(const TviewSnapshot *snapshot, uint64 xid)
 {
 	if (xid >= snapshot->xmax || xid == snapshot->own)
 		return false;
-	if (xid >= snapshot->xmin && XidInMVCCSnapshot((TransactionId) xid, snapshot->snapshot))
+	if (xid >= snapshot->xmin &&
+		XidInMVCCSnapshot((TransactionId) xid, snapshot->snapshot))
 		return false;
 	return tview_visibility_committed(xid);
 }
@@ -155,7 +159,8 @@ tview_visibility_aborted(uint64 xid)
 		return slot->outcome == OUTCOME_ABORTED;
 	if (xid >= tview_visibility_next_xid())
 		return true;
-	if (xid >= tview_visibility_horizon() && TransactionIdIsInProgress((TransactionId) xid))
+	if (xid >= tview_visibility_horizon() &&
+		TransactionIdIsInProgress((TransactionId) xid))
 		return false;
 	return !tview_visibility_committed(xid);
 }
@@ -171,8 +176,8 @@ tview_visibility_horizon(void)
 void
 tview_visibility_flush(void)
 {
-	char		nothing = 0;
-	XLogRecPtr	end;
+	char nothing = 0;
+	XLogRecPtr end;
 
 	XLogBeginInsert();
 	XLogSetRecordFlags(XLOG_MARK_UNIMPORTANT);

@@ -13,10 +13,10 @@
 /* An MVCC snapshot with its bounds as full xids. */
 typedef struct TviewSnapshot
 {
-	Snapshot	snapshot;
-	uint64		xmin;
-	uint64		xmax;
-	uint64		own;			/* own top-level full xid, 0 when none is assigned */
+	Snapshot snapshot;
+	uint64 xmin;
+	uint64 xmax;
+	uint64 own; /* own top-level full xid, 0 when none is assigned */
 } TviewSnapshot;
 
 /* The next full xid to be given out. */
@@ -32,7 +32,10 @@ extern void tview_visibility_init(TviewSnapshot *result, Snapshot snapshot);
  */
 extern bool tview_visibility_sees(const TviewSnapshot *snapshot, uint64 xid);
 
-/* For an xid below every running one (or seen by a snapshot): true when it committed. */
+/*
+ * For an xid below every running one (or seen by a snapshot): true when it
+ * committed.
+ */
 extern bool tview_visibility_committed(uint64 xid);
 
 /* For a committed xid: true when its commit record is flushed. */
@@ -41,10 +44,16 @@ extern bool tview_visibility_flushed(uint64 xid);
 /* For any xid: true when it has certainly aborted (or was lost in a crash). */
 extern bool tview_visibility_aborted(uint64 xid);
 
-/* Xids below this one are seen by every snapshot, now and later, in this database. */
+/*
+ * Xids below this one are seen by every snapshot, now and later, in this
+ * database.
+ */
 extern uint64 tview_visibility_horizon(void);
 
-/* Writes WAL up to here to disk: afterwards every commit that any present snapshot sees is flushed. */
+/*
+ * Writes WAL up to here to disk: afterwards every commit that any present
+ * snapshot sees is flushed.
+ */
 extern void tview_visibility_flush(void);
 
-#endif							/* TVIEW_VISIBILITY_H */
+#endif /* TVIEW_VISIBILITY_H */

@@ -27,35 +27,35 @@
 /* A row ready to be put. */
 typedef struct Prepared
 {
-	int64		key;
+	int64 key;
 	enum
 	{
 		PREPARED_PUT,
 		PREPARED_HOLLOW,
 		PREPARED_DELETE,
 		PREPARED_SKIP
-	}			action;
-	TviewRow	row;
+	} action;
+	TviewRow row;
 } Prepared;
 
 /* The xids that rows must cover for a set of tags. */
 typedef struct Covers
 {
-	uint64	   *xids;
-	uint32		n;
-	uint32		allocated;
+	uint64 *xids;
+	uint32 n;
+	uint32 allocated;
 } Covers;
 
 typedef struct Writer
 {
-	TviewDesc  *desc;
+	TviewDesc *desc;
 	TviewHandle *handle;
 	TviewSnapshot snapshot;
 	TviewPending *pending;
-	uint64		head;
-	int			flags;
-	uint32		clears;
-	Covers		wild;			/* of marks on whole relations: every row's */
+	uint64 head;
+	int flags;
+	uint32 clears;
+	Covers wild; /* of marks on whole relations: every row's */
 } Writer;
 
 static bool
@@ -70,7 +70,8 @@ add_cover(Covers *covers, uint64 xid)
 		if (covers->xids == NULL)
 			covers->xids = palloc(covers->allocated * sizeof(uint64));
 		else
-			covers->xids = repalloc(covers->xids, covers->allocated * sizeof(uint64));
+			covers->xids =
+				repalloc(covers->xids, covers->allocated * sizeof(uint64));
 	}
 	covers->xids[covers->n++] = xid;
 	return true;
@@ -90,7 +91,7 @@ cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
 	for (entry = tview_markset_first(marks, tag, writer->head); entry;
 		 entry = tview_markset_next(marks, entry, writer->head))
 	{
-		uint64		xid = entry->mark.xid;
+		uint64 xid = entry->mark.xid;
 
 		if (flags != 0 && !(entry->mark.flags & flags))
 			continue;
@@ -120,13 +121,13 @@ has_relation_tag(const TviewDesc *desc, Oid relid)
 static bool
 cover_relations(Writer *writer)
 {
-	TviewDesc  *desc = writer->desc;
+	TviewDesc *desc = writer->desc;
 
 	for (int i = 0; i < desc->nsources; i++)
 	{
-		Oid			relid = desc->sources[i];
-		uint64		tag = tview_tag_relation(relid);
-		uint16		flags = TVIEW_MARK_ALL;
+		Oid relid = desc->sources[i];
+		uint64 tag = tview_tag_relation(relid);
+		uint16 flags = TVIEW_MARK_ALL;
 		const TviewMarkSet *marks = writer->handle->marks;
 		const TviewMarkEntry *entry;
 
@@ -134,11 +135,13 @@ cover_relations(Writer *writer)
 			flags |= TVIEW_MARK_TOUCH;
 		if (writer->pending &&
 			(tview_pending_is_all(writer->pending, relid) ||
-			 ((flags & TVIEW_MARK_TOUCH) && tview_markset_first(writer->pending->marks, tag, 0))))
+			 ((flags & TVIEW_MARK_TOUCH) &&
+			  tview_markset_first(writer->pending->marks, tag, 0))))
 			return false;
 		for (entry = tview_markset_first(marks, tag, writer->head); entry;
 			 entry = tview_markset_next(marks, entry, writer->head))
-			if ((entry->mark.flags & TVIEW_MARK_GONE) && !tview_visibility_aborted(entry->mark.xid))
+			if ((entry->mark.flags & TVIEW_MARK_GONE) &&
+				!tview_visibility_aborted(entry->mark.xid))
 				return false;
 		if (!cover_tag(writer, &writer->wild, tag, flags))
 			return false;
@@ -146,7 +149,10 @@ cover_relations(Writer *writer)
 	return true;
 }
 
-/* True when a statement of this backend is changing a base: rows may be half-changed and unmarked. */
+/*
+ * True when a statement of this backend is changing a base: rows may be half-
+ * changed and unmarked.
+ */
 static bool
 statement_is_changing(const TviewDesc *desc)
 {
@@ -163,7 +169,8 @@ tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
 	TviewHandle *handle;
 	const char *failure;
 
-	if (tview_reader_check(desc, snapshot).code != TVIEW_BYPASS_NONE || statement_is_changing(desc))
+	if (tview_reader_check(desc, snapshot).code != TVIEW_BYPASS_NONE ||
+		statement_is_changing(desc))
 		return false;
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)
@@ -195,7 +202,8 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot, int flags)
 	if (!(flags & TVIEW_WRITER_CREATING) &&
 		writer->snapshot.xmin < tview_store_floor(writer->handle->store))
 		return TVIEW_WRITTEN_NOT_ALLOWED;
-	if (!tview_handle_read_log(writer->handle, writer->head, tview_log_tail(writer->handle->store)))
+	if (!tview_handle_read_log(writer->handle, writer->head,
+							   tview_log_tail(writer->handle->store)))
 		return TVIEW_WRITTEN_BUSY;
 	if (!cover_relations(writer))
 		return TVIEW_WRITTEN_NOT_ALLOWED;
@@ -206,10 +214,10 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot, int flags)
 static MinimalTuple
 flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
 {
-	TupleDesc	tupdesc = desc->tupdesc;
+	TupleDesc tupdesc = desc->tupdesc;
 	HeapTupleData heap;
-	Datum	   *values;
-	bool	   *nulls;
+	Datum *values;
+	bool *nulls;
 
 	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
@@ -221,7 +229,8 @@ flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
 	for (int i = 0; i < tupdesc->natts; i++)
 		if (!nulls[i] && TupleDescAttr(tupdesc, i)->attlen == -1 &&
 			VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
-			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(values[i])));
+			values[i] = PointerGetDatum(detoast_external_attr(
+				(struct varlena *) DatumGetPointer(values[i])));
 	return heap_form_minimal_tuple(tupdesc, values, nulls);
 }
 
@@ -236,14 +245,15 @@ is_own_change(const Writer *writer, const TviewFillItem *item)
 			return true;
 	return !item->root_exists &&
 		tview_markset_first(writer->pending->marks,
-							tview_reader_key_tag(writer->desc, item->key), 0) != NULL;
+							tview_reader_key_tag(writer->desc, item->key),
+							0) != NULL;
 }
 
 /* Decides what to do with an item. */
 static void
 prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 {
-	Covers		covers = {0};
+	Covers covers = {0};
 
 	memset(prepared, 0, sizeof(Prepared));
 	prepared->key = item->key;
@@ -283,7 +293,10 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 	prepared->action = PREPARED_PUT;
 }
 
-/* Inside the write transaction: may this snapshot still store under this definition? */
+/*
+ * Inside the write transaction: may this snapshot still store under this
+ * definition?
+ */
 static TviewStoreStatus
 check_state(Writer *writer, TviewTxn *txn, TviewState *state, bool *allowed)
 {
@@ -297,7 +310,8 @@ check_state(Writer *writer, TviewTxn *txn, TviewState *state, bool *allowed)
 		return status;
 	if (tview_store_epoch(store) != writer->handle->epoch)
 		return TVIEW_STORE_RESET;
-	*allowed = tview_state_generation_equals(state->generation, writer->desc->generation) &&
+	*allowed = tview_state_generation_equals(state->generation,
+											 writer->desc->generation) &&
 		((writer->flags & TVIEW_WRITER_CREATING) ||
 		 (writer->snapshot.xmin >= tview_store_floor(store) &&
 		  writer->snapshot.xmin >= state->floor));
@@ -307,17 +321,21 @@ check_state(Writer *writer, TviewTxn *txn, TviewState *state, bool *allowed)
 static TviewStoreStatus
 apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool append)
 {
-	TviewRow	old;
+	TviewRow old;
 	TviewStoreStatus status;
 
 	switch (prepared->action)
 	{
 		case PREPARED_PUT:
-			return tview_row_put(txn, relid, prepared->key, &prepared->row, append);
+			return tview_row_put(txn, relid, prepared->key, &prepared->row,
+								 append);
 		case PREPARED_HOLLOW:
 			return tview_row_hollow(txn, relid, prepared->key, 0);
 		case PREPARED_DELETE:
-			/* only what nobody can serve any more: others are found by their marks */
+			/*
+			 * only what nobody can serve any more: others are found by their
+			 * marks
+			 */
 			status = tview_row_get(txn, relid, prepared->key, &old);
 			if (status == TVIEW_STORE_OK && (old.flags & TVIEW_ROW_HOLLOW))
 				status = tview_row_delete(txn, relid, prepared->key);
@@ -331,12 +349,13 @@ apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool append)
 static TviewStoreStatus
 write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 {
-	TviewTxn   *txn;
-	TviewState	state;
+	TviewTxn *txn;
+	TviewState state;
 	TviewStoreStatus status;
-	uint32		set = TVIEW_STATE_FLUSHED;
+	uint32 set = TVIEW_STATE_FLUSHED;
 
-	status = tview_write_begin(writer->handle->store, (writer->flags & TVIEW_WRITER_WAIT) != 0, &txn);
+	status = tview_write_begin(writer->handle->store,
+							   (writer->flags & TVIEW_WRITER_WAIT) != 0, &txn);
 	if (status != TVIEW_STORE_OK)
 		return status;
 	status = check_state(writer, txn, &state, allowed);
@@ -348,7 +367,8 @@ write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
 		status = apply(txn, writer->desc->relid, &prepared[i],
 					   (writer->flags & TVIEW_WRITER_APPEND) != 0);
-	if ((writer->flags & TVIEW_WRITER_COMPLETE) && state.clears == writer->clears)
+	if ((writer->flags & TVIEW_WRITER_COMPLETE) &&
+		state.clears == writer->clears)
 		set |= TVIEW_STATE_COMPLETE;
 	if (status == TVIEW_STORE_OK)
 		status = tview_state_set_flags(txn, writer->desc->relid, set, 0);
@@ -368,13 +388,15 @@ static void
 flush_floor(Writer *writer)
 {
 	TviewStore *store = writer->handle->store;
-	TviewState	state = {0};
-	TviewTxn   *txn;
-	bool		flushed = false;
+	TviewState state = {0};
+	TviewTxn *txn;
+	bool flushed = false;
 
-	if (tview_store_floor_is_flushed(store) && tview_read_begin(store, &txn) == TVIEW_STORE_OK)
+	if (tview_store_floor_is_flushed(store) &&
+		tview_read_begin(store, &txn) == TVIEW_STORE_OK)
 	{
-		flushed = tview_state_get(txn, writer->desc->relid, &state) == TVIEW_STORE_OK &&
+		flushed = tview_state_get(txn, writer->desc->relid, &state) ==
+				TVIEW_STORE_OK &&
 			(state.flags & TVIEW_STATE_FLUSHED);
 		tview_read_end(txn);
 	}
@@ -389,8 +411,9 @@ flush_floor(Writer *writer)
 static void
 count_stored(Writer *writer, const Prepared *prepared, int n)
 {
-	TviewCounters *counters = tview_store_counters(writer->handle->store, writer->desc->relid);
-	uint64		stored = 0;
+	TviewCounters *counters =
+		tview_store_counters(writer->handle->store, writer->desc->relid);
+	uint64 stored = 0;
 
 	for (int i = 0; i < n; i++)
 		stored += prepared[i].action == PREPARED_PUT;
@@ -401,11 +424,11 @@ count_stored(Writer *writer, const Prepared *prepared, int n)
 TviewWritten
 tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 {
-	Writer		writer;
-	Prepared   *prepared;
+	Writer writer;
+	Prepared *prepared;
 	TviewWritten result = begin_writer(&writer, desc, snapshot, batch->flags);
 	TviewStoreStatus status;
-	bool		allowed = false;
+	bool allowed = false;
 
 	batch->skipped = 0;
 	if (result != TVIEW_WRITTEN)
@@ -439,9 +462,10 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 
 /* Replaces or creates the record where it is not the descriptor's. */
 static TviewStoreStatus
-prepare_state(TviewTxn *txn, TviewDesc *desc, uint64 horizon, bool *usable, uint32 *clears)
+prepare_state(TviewTxn *txn, TviewDesc *desc, uint64 horizon, bool *usable,
+			  uint32 *clears)
 {
-	TviewState	state = {0};
+	TviewState state = {0};
 	TviewStoreStatus status = tview_state_get(txn, desc->relid, &state);
 
 	*usable = true;
@@ -456,7 +480,8 @@ prepare_state(TviewTxn *txn, TviewDesc *desc, uint64 horizon, bool *usable, uint
 		 * not known here yet.  Where that transaction has ended for everybody
 		 * it was rolled back, or lost in a crash.
 		 */
-		if (tview_state_generation_is_later(state.generation, desc->generation) &&
+		if (tview_state_generation_is_later(state.generation,
+											desc->generation) &&
 			state.generation.xid >= horizon)
 		{
 			*usable = false;
@@ -474,24 +499,28 @@ bool
 tview_writer_prepare(TviewDesc *desc, uint32 *clears)
 {
 	const char *failure;
-	uint32		ignored;
+	uint32 ignored;
 	TviewHandle *handle = tview_handle_open(desc->serverid, &failure);
-	TviewTxn   *txn;
+	TviewTxn *txn;
 	TviewStoreStatus status;
-	bool		usable = false;
-	uint64		horizon;
+	bool usable = false;
+	uint64 horizon;
 
 	if (handle == NULL)
 		return false;
 	horizon = tview_visibility_horizon();
 
-	/* a later crash must not bring back an older definition than the store knows */
+	/*
+	 * a later crash must not bring back an older definition than the store
+	 * knows
+	 */
 	tview_visibility_flush();
 	HOLD_INTERRUPTS();
 	status = tview_write_begin(handle->store, true, &txn);
 	if (status == TVIEW_STORE_OK)
 	{
-		status = prepare_state(txn, desc, horizon, &usable, clears ? clears : &ignored);
+		status = prepare_state(txn, desc, horizon, &usable,
+							   clears ? clears : &ignored);
 		if (status == TVIEW_STORE_OK && usable)
 			status = tview_write_commit(txn);
 		else
@@ -510,14 +539,15 @@ tview_writer_prepare(TviewDesc *desc, uint32 *clears)
 static TviewStoreStatus
 clear_rows(TviewHandle *handle, Oid relid, bool drop)
 {
-	TviewTxn   *txn;
+	TviewTxn *txn;
 	TviewStoreStatus status;
 
 	HOLD_INTERRUPTS();
 	status = tview_write_begin(handle->store, true, &txn);
 	if (status == TVIEW_STORE_OK)
 	{
-		status = drop ? tview_state_drop(txn, relid) : tview_state_clear(txn, relid);
+		status =
+			drop ? tview_state_drop(txn, relid) : tview_state_clear(txn, relid);
 		if (status == TVIEW_STORE_OK)
 			status = tview_write_commit(txn);
 		else

@@ -14,38 +14,41 @@
 /* What one key came to; see compute/compute.h. */
 typedef struct TviewFillItem
 {
-	int64		key;
-	bool		root_exists;	/* false: the entry may go */
-	bool		storable;		/* false (several rows): the key is kept, hollow */
-	MinimalTuple tuple;			/* NULL: absent; may hold TOAST pointers */
-	int			ntags;
-	uint64	   *tags;			/* distinct */
-	int			nlookups;
-	uint64	   *lookups;		/* index keys, see tview_tag_lookup */
+	int64 key;
+	bool root_exists;	/* false: the entry may go */
+	bool storable;		/* false (several rows): the key is kept, hollow */
+	MinimalTuple tuple; /* NULL: absent; may hold TOAST pointers */
+	int ntags;
+	uint64 *tags; /* distinct */
+	int nlookups;
+	uint64 *lookups; /* index keys, see tview_tag_lookup */
 } TviewFillItem;
 
-#define TVIEW_WRITER_WAIT		0x01	/* wait for other writers, do not give up */
-#define TVIEW_WRITER_COMPLETE	0x02	/* afterwards every root key has its entry */
-#define TVIEW_WRITER_CREATING	0x04	/* by the transaction that has just created the TVIEW:
+#define TVIEW_WRITER_WAIT 0x01	   /* wait for other writers, do not give up */
+#define TVIEW_WRITER_COMPLETE 0x02 /* afterwards every root key has its entry */
+#define TVIEW_WRITER_CREATING \
+	0x04 /* by the transaction that has just created the TVIEW:
 										 * the floor is not asked */
-#define TVIEW_WRITER_APPEND		0x08	/* keys ascend beyond all that are stored (a hint) */
+#define TVIEW_WRITER_APPEND \
+	0x08 /* keys ascend beyond all that are stored (a hint) */
 
 /* One transaction's worth of items. */
 typedef struct TviewFillBatch
 {
 	TviewFillItem *items;
-	int			n;
-	int			flags;			/* TVIEW_WRITER_... */
-	uint32		clears;			/* with COMPLETE: as tview_writer_prepare returned it */
-	int			skipped;		/* out: items that may not be stored (own changes, commits not flushed) */
+	int n;
+	int flags;	   /* TVIEW_WRITER_... */
+	uint32 clears; /* with COMPLETE: as tview_writer_prepare returned it */
+	/* out: items that may not be stored (own changes, commits not flushed) */
+	int skipped;
 } TviewFillBatch;
 
 typedef enum TviewWritten
 {
 	TVIEW_WRITTEN,
-	TVIEW_WRITTEN_NOT_ALLOWED,	/* the snapshot may not store (now) */
-	TVIEW_WRITTEN_BUSY,			/* another process writes */
-	TVIEW_WRITTEN_FAILED		/* the store was reset or cannot be used */
+	TVIEW_WRITTEN_NOT_ALLOWED, /* the snapshot may not store (now) */
+	TVIEW_WRITTEN_BUSY,		   /* another process writes */
+	TVIEW_WRITTEN_FAILED	   /* the store was reset or cannot be used */
 } TviewWritten;
 
 /* True when it is worth computing tags: rows of this snapshot may be stored. */
@@ -57,7 +60,8 @@ extern bool tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot);
  * skipped, or where the rows were emptied since the build began.  Throws only
  * for lack of memory.
  */
-extern TviewWritten tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch);
+extern TviewWritten tview_writer_store(TviewDesc *desc, Snapshot snapshot,
+									   TviewFillBatch *batch);
 
 /*
  * Makes the store's record of the TVIEW that of the descriptor: empties what
@@ -75,4 +79,4 @@ extern bool tview_writer_clear(Oid serverid, Oid relid, bool drop);
  */
 extern void tview_writer_drop_if_open(Oid serverid, Oid relid);
 
-#endif							/* TVIEW_WRITER_H */
+#endif /* TVIEW_WRITER_H */

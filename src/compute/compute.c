@@ -18,8 +18,8 @@
 static int
 compare_keys(const void *a, const void *b)
 {
-	int64		x = ((const TviewComputed *) a)->key;
-	int64		y = ((const TviewComputed *) b)->key;
+	int64 x = ((const TviewComputed *) a)->key;
+	int64 y = ((const TviewComputed *) b)->key;
 
 	return (x > y) - (x < y);
 }
@@ -65,10 +65,10 @@ datum_key(Oid type, Datum value)
 static Datum
 keys_parameter(Oid type, const int64 *keys, int n)
 {
-	Datum	   *elements;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
+	Datum *elements;
+	int16 typlen;
+	bool typbyval;
+	char typalign;
 
 	if (n == 1)
 		return key_datum(type, keys[0]);
@@ -76,27 +76,33 @@ keys_parameter(Oid type, const int64 *keys, int n)
 	elements = palloc(n * sizeof(Datum));
 	for (int i = 0; i < n; i++)
 		elements[i] = key_datum(type, keys[i]);
-	return PointerGetDatum(construct_array(elements, n, type, typlen, typbyval, typalign));
+	return PointerGetDatum(
+		construct_array(elements, n, type, typlen, typbyval, typalign));
 }
 
-/* Runs "<sql> WHERE <column> = $1" for the keys under the snapshot; results in SPI_tuptable. */
+/*
+ * Runs "<sql> WHERE <column> = $1" for the keys under the snapshot; results
+ * in SPI_tuptable.
+ */
 static void
-run_for_keys(TviewDesc *desc, Snapshot snapshot, const char *sql, const char *column,
-			 const int64 *keys, int n)
+run_for_keys(TviewDesc *desc, Snapshot snapshot, const char *sql,
+			 const char *column, const int64 *keys, int n)
 {
-	Oid			type = n == 1 ? desc->keytype : get_array_type(desc->keytype);
-	Datum		value = keys_parameter(desc->keytype, keys, n);
+	Oid type = n == 1 ? desc->keytype : get_array_type(desc->keytype);
+	Datum value = keys_parameter(desc->keytype, keys, n);
 	StringInfoData text;
-	SPIPlanPtr	plan;
-	int			result;
+	SPIPlanPtr plan;
+	int result;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s WHERE %s OPERATOR(pg_catalog.=) %s", sql, column,
-					 n == 1 ? "$1" : "ANY ($1)");
+	appendStringInfo(&text, "%s WHERE %s OPERATOR(pg_catalog.=) %s", sql,
+					 column, n == 1 ? "$1" : "ANY ($1)");
 	plan = tview_query_prepare(desc, text.data, 1, &type);
-	result = SPI_execute_snapshot(plan, &value, NULL, snapshot, InvalidSnapshot, true, false, 0);
+	result = SPI_execute_snapshot(plan, &value, NULL, snapshot, InvalidSnapshot,
+								  true, false, 0);
 	if (result != SPI_OK_SELECT)
-		elog(ERROR, "could not execute \"%s\": %s", text.data, SPI_result_code_string(result));
+		elog(ERROR, "could not execute \"%s\": %s", text.data,
+			 SPI_result_code_string(result));
 }
 
 /* Takes over the view's rows. */
@@ -107,16 +113,20 @@ collect_rows(TviewDesc *desc, TviewComputed *computed, int n)
 
 	for (uint64 i = 0; i < table->numvals; i++)
 	{
-		bool		isnull;
-		Datum		value = heap_getattr(table->vals[i], desc->key, table->tupdesc, &isnull);
-		TviewComputed *one = isnull ? NULL : find_key(computed, n, datum_key(desc->keytype, value));
+		bool isnull;
+		Datum value =
+			heap_getattr(table->vals[i], desc->key, table->tupdesc, &isnull);
+		TviewComputed *one = isnull
+			? NULL
+			: find_key(computed, n, datum_key(desc->keytype, value));
 
 		if (one == NULL)
 			continue;
 		if (one->rows == NULL)
 			one->rows = palloc(sizeof(MinimalTuple));
 		else
-			one->rows = repalloc(one->rows, (one->nrows + 1) * sizeof(MinimalTuple));
+			one->rows =
+				repalloc(one->rows, (one->nrows + 1) * sizeof(MinimalTuple));
 		one->rows[one->nrows++] = minimal_tuple_from_heap_tuple(table->vals[i]);
 	}
 }
@@ -126,16 +136,18 @@ static void
 collect_tags(TviewDesc *desc, TviewComputed *computed, int n)
 {
 	SPITupleTable *table = SPI_tuptable;
-	int			natts = table->tupdesc->natts;
-	Datum	   *values = palloc(natts * sizeof(Datum));
-	bool	   *nulls = palloc(natts * sizeof(bool));
+	int natts = table->tupdesc->natts;
+	Datum *values = palloc(natts * sizeof(Datum));
+	bool *nulls = palloc(natts * sizeof(bool));
 
 	for (uint64 i = 0; i < table->numvals; i++)
 	{
 		TviewComputed *one;
 
 		heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
-		one = nulls[0] ? NULL : find_key(computed, n, datum_key(desc->keytype, values[0]));
+		one = nulls[0]
+			? NULL
+			: find_key(computed, n, datum_key(desc->keytype, values[0]));
 		if (one == NULL)
 			continue;
 		one->root_exists = true;
@@ -144,7 +156,8 @@ collect_tags(TviewDesc *desc, TviewComputed *computed, int n)
 }
 
 TviewComputed *
-tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n, bool with_tags)
+tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
+				   bool with_tags)
 {
 	MemoryContext result_context = CurrentMemoryContext;
 	TviewComputed *computed = palloc0(Max(n, 1) * sizeof(TviewComputed));
@@ -158,7 +171,8 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 	tview_query_enter(desc, &saved);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	run_for_keys(desc, snapshot, desc->view_query, psprintf("v.%s", desc->key_name), keys, n);
+	run_for_keys(desc, snapshot, desc->view_query,
+				 psprintf("v.%s", desc->key_name), keys, n);
 	old = MemoryContextSwitchTo(result_context);
 	collect_rows(desc, computed, n);
 	MemoryContextSwitchTo(old);

@@ -16,22 +16,30 @@
 /* What one key came to under the snapshot. */
 typedef struct TviewComputed
 {
-	int64		key;
-	bool		root_exists;	/* the tag query knows the key */
-	int			nrows;			/* rows of the view with this key: 0, 1, more (never stored) */
+	int64 key;
+	bool root_exists; /* the tag query knows the key */
+	/* rows of the view with this key: 0, 1, more (never stored) */
+	int nrows;
 	MinimalTuple *rows;
-	int			ntags;
-	uint64	   *tags;			/* distinct; without relation tags; NULL unless asked for */
-	int			nlookups;
-	uint64	   *lookups;		/* look-up tags of the row, from the tag query's root columns; see compute.c */
+	int ntags;
+	uint64 *tags; /* distinct; without relation tags; NULL unless asked for */
+	int nlookups;
+	uint64 *
+		/*
+		 * look-up tags of the row, from the tag query's root columns; see
+		 * compute.c
+		 */
+		lookups;
 } TviewComputed;
 
 /*
- * Computes keys[0..n) (distinct, ascending) under the snapshot, in the current memory
+ * Computes keys[0..n) (distinct, ascending) under the snapshot, in the current
+ * memory
  * context.  with_tags: also run the tag query.  Raises what the view raises.
  */
 extern TviewComputed *tview_compute_keys(TviewDesc *desc, Snapshot snapshot,
-										 const int64 *keys, int n, bool with_tags);
+										 const int64 *keys, int n,
+										 bool with_tags);
 
 /* A stream over the view's rows: a plain execution, in bounded memory. */
 typedef struct TviewStream TviewStream;
@@ -42,21 +50,31 @@ typedef struct TviewStream TviewStream;
  * means no ORDER BY.  Resources belong to the current resource owner; the
  * stream must be closed, or dies with the owner.
  */
-extern TviewStream *tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where,
-									  int nparams, const Oid *types, const Datum *values,
+extern TviewStream *tview_stream_open(TviewDesc *desc, Snapshot snapshot,
+									  const char *where, int nparams,
+									  const Oid *types, const Datum *values,
 									  const bool *nulls, int direction);
-/* Next row as a minimal tuple that is valid until the next call; NULL at the end. */
+/*
+ * Next row as a minimal tuple that is valid until the next call; NULL at the
+ * end.
+ */
 extern MinimalTuple tview_stream_next(TviewStream *stream);
 extern void tview_stream_close(TviewStream *stream);
 
 /* A stream over all keys in ascending order, with rows and tags, for builds. */
 typedef struct TviewBuild TviewBuild;
 extern TviewBuild *tview_build_open(TviewDesc *desc, Snapshot snapshot);
-/* Next key with its rows and tags, valid until the next call; NULL at the end. */
+/*
+ * Next key with its rows and tags, valid until the next call; NULL at the
+ * end.
+ */
 extern TviewComputed *tview_build_next(TviewBuild *build);
 extern void tview_build_close(TviewBuild *build);
 
-/* NULL when the session's settings are those recorded (or pinned), else the name of the first that differs. */
+/*
+ * NULL when the session's settings are those recorded (or pinned), else the
+ * name of the first that differs.
+ */
 extern const char *tview_compute_foreign_setting(TviewDesc *desc);
 
-#endif							/* TVIEW_COMPUTE_H */
+#endif /* TVIEW_COMPUTE_H */

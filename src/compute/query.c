@@ -19,61 +19,91 @@
 
 typedef struct QueryKey
 {
-	Oid			relid;
-	uint32		hash;			/* of the text */
+	Oid relid;
+	uint32 hash; /* of the text and the parameters' types */
 } QueryKey;
 
 typedef struct KeptQuery
 {
-	QueryKey	key;
-	uint64		serial;			/* of the descriptor that it was made for */
-	char	   *sql;
-	SPIPlanPtr	plan;
+	QueryKey key;
+	uint64 serial; /* of the descriptor that it was made for */
+	char *sql;
+	Oid *types;
+	SPIPlanPtr plan;
 } KeptQuery;
 
 static HTAB *queries = NULL;
 
 static KeptQuery *
-find_query(Oid relid, const char *sql)
+find_query(Oid relid, const char *sql, int nargs, const Oid *types)
 {
-	QueryKey	key = {relid, string_hash(sql, strlen(sql) + 1)};
-	bool		found;
-	KeptQuery	   *query;
+	uint32 hash = string_hash(sql, strlen(sql) + 1);
+	QueryKey key = {
+		relid,
+		nargs > 0 ? hash_combine(hash, tag_hash(types, nargs * sizeof(Oid)))
+				  : hash};
+	bool found;
+	KeptQuery *query;
 
 	if (queries == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(QueryKey), .entrysize = sizeof(KeptQuery)};
+		HASHCTL ctl = {.keysize = sizeof(QueryKey),
+					   .entrysize = sizeof(KeptQuery)};
 
-		queries = hash_create("tview queries", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+		queries =
+			hash_create("tview queries", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
 	query = hash_search(queries, &key, HASH_ENTER, &found);
 	if (!found)
 	{
 		query->sql = NULL;
+		query->types = NULL;
 		query->plan = NULL;
 	}
 	return query;
 }
 
-SPIPlanPtr
-tview_query_prepare(TviewDesc *desc, const char *sql, int nargs, const Oid *types)
+/*
+ * True when the kept plan is of this text and these parameters: the text says
+ * how many.
+ */
+static bool
+is_same_query(const KeptQuery *query, const char *sql, int nargs,
+			  const Oid *types)
 {
-	KeptQuery	   *query = find_query(desc->relid, sql);
-	SPIPlanPtr	plan;
+	return strcmp(query->sql, sql) == 0 &&
+		(nargs == 0 || memcmp(query->types, types, nargs * sizeof(Oid)) == 0);
+}
 
-	if (query->plan && query->serial == desc->serial && strcmp(query->sql, sql) == 0)
+SPIPlanPtr
+tview_query_prepare(TviewDesc *desc, const char *sql, int nargs,
+					const Oid *types)
+{
+	KeptQuery *query = find_query(desc->relid, sql, nargs, types);
+	SPIPlanPtr plan;
+
+	if (query->plan && query->serial == desc->serial &&
+		is_same_query(query, sql, nargs, types))
 		return query->plan;
 	if (query->plan)
 		SPI_freeplan(query->plan);
 	query->plan = NULL;
 	if (query->sql)
 		pfree(query->sql);
+	if (query->types)
+		pfree(query->types);
 	query->sql = NULL;
+	query->types = NULL;
 	plan = SPI_prepare(sql, nargs, unconstify(Oid *, types));
 	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+		elog(ERROR, "could not prepare \"%s\": %s", sql,
+			 SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
 	query->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	query->types =
+		MemoryContextAlloc(TopMemoryContext, Max(nargs, 1) * sizeof(Oid));
+	if (nargs > 0)
+		memcpy(query->types, types, nargs * sizeof(Oid));
 	query->plan = plan;
 	query->serial = desc->serial;
 	return plan;
@@ -97,11 +127,14 @@ tview_compute_foreign_setting(TviewDesc *desc)
 	return NULL;
 }
 
-/* Sets the recorded settings where the session's differ; returns the GUC nesting level or 0. */
+/*
+ * Sets the recorded settings where the session's differ; returns the GUC
+ * nesting level or 0.
+ */
 static int
 pin_settings(TviewDesc *desc)
 {
-	int			level = 0;
+	int level = 0;
 
 	if (desc->settings_mode != TVIEW_SETTINGS_PINNED)
 		return 0;
@@ -114,8 +147,9 @@ pin_settings(TviewDesc *desc)
 			continue;
 		if (level == 0)
 			level = NewGUCNestLevel();
-		(void) set_config_option(name, desc->settings[i], PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option(name, desc->settings[i], PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
 	}
 	return level;
 }
@@ -126,8 +160,9 @@ tview_query_enter(TviewDesc *desc, TviewIdentity *saved)
 	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
 	if (!desc->rls)
 		SetUserIdAndSecContext(desc->viewowner,
-							   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_RESTRICTED_OPERATION);
+							   saved->sec_context |
+								   SECURITY_LOCAL_USERID_CHANGE |
+								   SECURITY_RESTRICTED_OPERATION);
 	saved->guc_level = pin_settings(desc);
 }
 

@@ -15,17 +15,21 @@
  * A prepared query of the TVIEW by its text; prepared (and kept) when new.
  * SPI must be connected and the identity entered.
  */
-extern SPIPlanPtr tview_query_prepare(TviewDesc *desc, const char *sql, int nargs, const Oid *types);
+extern SPIPlanPtr tview_query_prepare(TviewDesc *desc, const char *sql,
+									  int nargs, const Oid *types);
 
-/* Who runs the queries: saved by enter, restored by leave (or by the end of the transaction). */
+/*
+ * Who runs the queries: saved by enter, restored by leave (or by the end of
+ * the transaction).
+ */
 typedef struct TviewIdentity
 {
-	Oid			userid;
-	int			sec_context;
-	int			guc_level;		/* 0: no settings were changed */
+	Oid userid;
+	int sec_context;
+	int guc_level; /* 0: no settings were changed */
 } TviewIdentity;
 
 extern void tview_query_enter(TviewDesc *desc, TviewIdentity *saved);
 extern void tview_query_leave(const TviewIdentity *saved);
 
-#endif							/* TVIEW_QUERY_H */
+#endif /* TVIEW_QUERY_H */

@@ -23,7 +23,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-#define BATCH_ROWS_MAX	256
+#define BATCH_ROWS_MAX 256
 #define BATCH_BYTES_MAX (256 * 1024)
 
 /* Receives rows into the batch. */
@@ -37,18 +37,18 @@ struct TviewStream
 {
 	MemoryContext context;
 	MemoryContext batch_context;
-	TviewDesc  *desc;
-	Snapshot	snapshot;		/* registered */
+	TviewDesc *desc;
+	Snapshot snapshot; /* registered */
 	ResourceOwner owner;
 	CachedPlan *plan;
-	QueryDesc  *query;
+	QueryDesc *query;
 	BatchReceiver receiver;
 	MinimalTuple *rows;
-	Size		bytes;
-	int			nrows;
-	int			next;
-	uint64		batch_rows;		/* grows, so that a LIMIT costs little */
-	bool		finished;
+	Size bytes;
+	int nrows;
+	int next;
+	uint64 batch_rows; /* grows, so that a LIMIT costs little */
+	bool finished;
 };
 
 static bool
@@ -74,12 +74,15 @@ receive_end(DestReceiver *self)
 {
 }
 
-/* Plans the query and starts the executor; everything is owned by the current resource owner. */
+/*
+ * Plans the query and starts the executor; everything is owned by the current
+ * resource owner.
+ */
 static void
 start_query(TviewStream *stream, const char *sql, int nparams, const Oid *types,
 			const Datum *values, const bool *nulls)
 {
-	SPIPlanPtr	prepared;
+	SPIPlanPtr prepared;
 	CachedPlanSource *source;
 	ParamListInfo params = NULL;
 
@@ -101,9 +104,10 @@ start_query(TviewStream *stream, const char *sql, int nparams, const Oid *types,
 	}
 	stream->owner = CurrentResourceOwner;
 	stream->plan = GetCachedPlan(source, params, stream->owner, NULL);
-	stream->query = CreateQueryDesc(linitial_node(PlannedStmt, stream->plan->stmt_list), sql,
-									stream->snapshot, InvalidSnapshot, &stream->receiver.pub,
-									params, NULL, 0);
+	stream->query =
+		CreateQueryDesc(linitial_node(PlannedStmt, stream->plan->stmt_list),
+						sql, stream->snapshot, InvalidSnapshot,
+						&stream->receiver.pub, params, NULL, 0);
 	ExecutorStart(stream->query, 0);
 }
 
@@ -112,13 +116,15 @@ static TviewStream *
 open_stream(TviewDesc *desc, Snapshot snapshot, const char *sql, int nparams,
 			const Oid *types, const Datum *values, const bool *nulls)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "tview stream", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "tview stream", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	TviewStream *stream = palloc0(sizeof(TviewStream));
 	TviewIdentity saved;
 
 	stream->context = context;
-	stream->batch_context = AllocSetContextCreate(context, "tview stream batch", ALLOCSET_DEFAULT_SIZES);
+	stream->batch_context = AllocSetContextCreate(context, "tview stream batch",
+												  ALLOCSET_DEFAULT_SIZES);
 	stream->desc = desc;
 	stream->snapshot = snapshot;
 	stream->rows = palloc(BATCH_ROWS_MAX * sizeof(MinimalTuple));
@@ -139,8 +145,9 @@ open_stream(TviewDesc *desc, Snapshot snapshot, const char *sql, int nparams,
 }
 
 TviewStream *
-tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where, int nparams,
-				  const Oid *types, const Datum *values, const bool *nulls, int direction)
+tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where,
+				  int nparams, const Oid *types, const Datum *values,
+				  const bool *nulls, int direction)
 {
 	StringInfoData sql;
 
@@ -149,7 +156,8 @@ tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where, int npa
 	if (where)
 		appendStringInfo(&sql, " WHERE %s", where);
 	if (direction != 0)
-		appendStringInfo(&sql, " ORDER BY v.%s %s", desc->key_name, direction > 0 ? "ASC" : "DESC");
+		appendStringInfo(&sql, " ORDER BY v.%s %s", desc->key_name,
+						 direction > 0 ? "ASC" : "DESC");
 	return open_stream(desc, snapshot, sql.data, nparams, types, values, nulls);
 }
 
@@ -171,7 +179,8 @@ fill_batch(TviewStream *stream)
 	MemoryContextSwitchTo(old);
 	if ((uint64) stream->nrows < stream->batch_rows)
 		stream->finished = true;
-	else if (stream->bytes * 4 < BATCH_BYTES_MAX && stream->batch_rows * 4 <= BATCH_ROWS_MAX)
+	else if (stream->bytes * 4 < BATCH_BYTES_MAX &&
+			 stream->batch_rows * 4 <= BATCH_ROWS_MAX)
 		stream->batch_rows *= 4;
 }
 
@@ -203,66 +212,77 @@ tview_stream_close(TviewStream *stream)
 	MemoryContextDelete(stream->context);
 }
 
-/* ---- builds: the view and the tag query side by side, both in key order ---- */
+/*
+ * ---- builds: the view and the tag query side by side, both in key order
+ * ----
+ */
 
 struct TviewBuild
 {
-	TviewDesc  *desc;
-	MemoryContext context;		/* of the key at hand */
+	TviewDesc *desc;
+	MemoryContext context; /* of the key at hand */
 	TviewStream *rows;
 	TviewStream *tags;
-	TupleDesc	tags_desc;
-	MinimalTuple row;			/* the view's next row */
-	MinimalTuple tag;			/* the tag query's next row */
-	Datum	   *values;
-	bool	   *nulls;
+	TupleDesc tags_desc;
+	MinimalTuple row; /* the view's next row */
+	MinimalTuple tag; /* the tag query's next row */
+	Datum *values;
+	bool *nulls;
 };
 
 /* The key in a row at the attribute, PG_INT64_MAX + "none" for NULL rows. */
 static int64
-tuple_key(MinimalTuple tuple, TupleDesc tupdesc, AttrNumber attno, Oid type, bool *isnull)
+tuple_key(MinimalTuple tuple, TupleDesc tupdesc, AttrNumber attno, Oid type,
+		  bool *isnull)
 {
 	HeapTupleData heap;
-	Datum		value;
+	Datum value;
 
 	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
 	value = heap_getattr(&heap, attno, tupdesc, isnull);
 	if (*isnull)
 		return 0;
-	return type == INT2OID ? DatumGetInt16(value) : type == INT4OID ? DatumGetInt32(value) : DatumGetInt64(value);
+	return type == INT2OID ? DatumGetInt16(value)
+		: type == INT4OID  ? DatumGetInt32(value)
+						   : DatumGetInt64(value);
 }
 
 /* Moves to the view's next row that has a key. */
 static void
 next_row(TviewBuild *build, int64 *key)
 {
-	bool		isnull = true;
+	bool isnull = true;
 
 	while (isnull && (build->row = tview_stream_next(build->rows)) != NULL)
-		*key = tuple_key(build->row, build->desc->tupdesc, build->desc->key, build->desc->keytype, &isnull);
+		*key = tuple_key(build->row, build->desc->tupdesc, build->desc->key,
+						 build->desc->keytype, &isnull);
 }
 
 static void
 next_tag(TviewBuild *build, int64 *key)
 {
-	bool		isnull = true;
+	bool isnull = true;
 
 	while (isnull && (build->tag = tview_stream_next(build->tags)) != NULL)
-		*key = tuple_key(build->tag, build->tags_desc, 1, build->desc->keytype, &isnull);
+		*key = tuple_key(build->tag, build->tags_desc, 1, build->desc->keytype,
+						 &isnull);
 }
 
 TviewBuild *
 tview_build_open(TviewDesc *desc, Snapshot snapshot)
 {
 	TviewBuild *build = palloc0(sizeof(TviewBuild));
-	int64		ignored;
+	int64 ignored;
 
 	build->desc = desc;
-	build->context = AllocSetContextCreate(CurrentMemoryContext, "tview build", ALLOCSET_DEFAULT_SIZES);
-	build->rows = tview_stream_open(desc, snapshot, NULL, 0, NULL, NULL, NULL, 1);
-	build->tags = open_stream(desc, snapshot, psprintf("%s ORDER BY q.key", tview_tags_query(desc)),
-							  0, NULL, NULL, NULL);
+	build->context = AllocSetContextCreate(CurrentMemoryContext, "tview build",
+										   ALLOCSET_DEFAULT_SIZES);
+	build->rows =
+		tview_stream_open(desc, snapshot, NULL, 0, NULL, NULL, NULL, 1);
+	build->tags = open_stream(
+		desc, snapshot, psprintf("%s ORDER BY q.key", tview_tags_query(desc)),
+		0, NULL, NULL, NULL);
 	build->tags_desc = build->tags->query->tupDesc;
 	build->values = palloc(build->tags_desc->natts * sizeof(Datum));
 	build->nulls = palloc(build->tags_desc->natts * sizeof(bool));
@@ -278,7 +298,8 @@ add_tags(TviewBuild *build, TviewComputed *computed)
 	HeapTupleData heap;
 
 	heap.t_len = build->tag->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data = (HeapTupleHeader) ((char *) build->tag - MINIMAL_TUPLE_OFFSET);
+	heap.t_data =
+		(HeapTupleHeader) ((char *) build->tag - MINIMAL_TUPLE_OFFSET);
 	heap_deform_tuple(&heap, build->tags_desc, build->values, build->nulls);
 	computed->root_exists = true;
 	tview_tags_add(build->desc, computed, build->values, build->nulls);
@@ -290,7 +311,8 @@ add_row(TviewBuild *build, TviewComputed *computed)
 	if (computed->rows == NULL)
 		computed->rows = palloc(sizeof(MinimalTuple));
 	else
-		computed->rows = repalloc(computed->rows, (computed->nrows + 1) * sizeof(MinimalTuple));
+		computed->rows = repalloc(computed->rows,
+								  (computed->nrows + 1) * sizeof(MinimalTuple));
 	computed->rows[computed->nrows++] = heap_copy_minimal_tuple(build->row);
 }
 
@@ -299,17 +321,19 @@ tview_build_next(TviewBuild *build)
 {
 	MemoryContext old;
 	TviewComputed *computed;
-	TviewDesc  *desc = build->desc;
-	bool		isnull;
-	int64		row_key = 0;
-	int64		tag_key = 0;
+	TviewDesc *desc = build->desc;
+	bool isnull;
+	int64 row_key = 0;
+	int64 tag_key = 0;
 
 	if (build->row == NULL && build->tag == NULL)
 		return NULL;
 	if (build->row)
-		row_key = tuple_key(build->row, desc->tupdesc, desc->key, desc->keytype, &isnull);
+		row_key = tuple_key(build->row, desc->tupdesc, desc->key, desc->keytype,
+							&isnull);
 	if (build->tag)
-		tag_key = tuple_key(build->tag, build->tags_desc, 1, desc->keytype, &isnull);
+		tag_key =
+			tuple_key(build->tag, build->tags_desc, 1, desc->keytype, &isnull);
 	MemoryContextReset(build->context);
 	old = MemoryContextSwitchTo(build->context);
 	computed = palloc0(sizeof(TviewComputed));

@@ -20,14 +20,18 @@ tview_tags_query(TviewDesc *desc)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT q.*");
 	for (int i = 0; i < desc->nlookups; i++)
-		appendStringInfo(&sql, ", r.%s",
-						 quote_identifier(get_attname(desc->rootid, desc->lookups[i].tagger.attno, false)));
+		appendStringInfo(
+			&sql, ", r.%s",
+			quote_identifier(get_attname(
+				desc->rootid, desc->lookups[i].tagger.attno, false)));
 	appendStringInfo(&sql, " FROM (%s) q", desc->tag_query);
 	if (desc->nlookups > 0)
-		appendStringInfo(&sql, " JOIN %s r ON r.%s OPERATOR(pg_catalog.=) q.key",
-						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(desc->rootid)),
-													get_rel_name(desc->rootid)),
-						 quote_identifier(get_attname(desc->rootid, desc->key_root, false)));
+		appendStringInfo(
+			&sql, " JOIN %s r ON r.%s OPERATOR(pg_catalog.=) q.key",
+			quote_qualified_identifier(
+				get_namespace_name(get_rel_namespace(desc->rootid)),
+				get_rel_name(desc->rootid)),
+			quote_identifier(get_attname(desc->rootid, desc->key_root, false)));
 	return sql.data;
 }
 
@@ -35,7 +39,7 @@ tview_tags_query(TviewDesc *desc)
 static uint64 *
 grow(uint64 *words, int used, int n)
 {
-	Size		size = Max((used + n) * sizeof(uint64), 8);
+	Size size = Max((used + n) * sizeof(uint64), 8);
 
 	return words ? repalloc(words, size) : palloc(size);
 }
@@ -43,8 +47,8 @@ grow(uint64 *words, int used, int n)
 static int
 compare_words(const void *a, const void *b)
 {
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
+	uint64 x = *(const uint64 *) a;
+	uint64 y = *(const uint64 *) b;
 
 	return (x > y) - (x < y);
 }
@@ -53,7 +57,7 @@ compare_words(const void *a, const void *b)
 static int
 make_distinct(uint64 *words, int n)
 {
-	int			kept = 0;
+	int kept = 0;
 
 	qsort(words, n, sizeof(uint64), compare_words);
 	for (int i = 0; i < n; i++)
@@ -66,23 +70,26 @@ make_distinct(uint64 *words, int n)
 static void
 add_array(TviewTagger *tagger, TviewComputed *computed, Datum value)
 {
-	ArrayType  *array = DatumGetArrayTypeP(value);
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
+	ArrayType *array = DatumGetArrayTypeP(value);
+	Datum *elements;
+	bool *nulls;
+	int n;
 
-	deconstruct_array(array, ARR_ELEMTYPE(array), tagger->typlen, tagger->typbyval,
-					  tagger->typalign, &elements, &nulls, &n);
+	deconstruct_array(array, ARR_ELEMTYPE(array), tagger->typlen,
+					  tagger->typbyval, tagger->typalign, &elements, &nulls,
+					  &n);
 	computed->tags = grow(computed->tags, computed->ntags, n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
-			computed->tags[computed->ntags++] = tview_meta_tag(tagger, elements[i]);
+			computed->tags[computed->ntags++] =
+				tview_meta_tag(tagger, elements[i]);
 	pfree(elements);
 	pfree(nulls);
 }
 
 void
-tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values, const bool *nulls)
+tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values,
+			   const bool *nulls)
 {
 	computed->tags = grow(computed->tags, computed->ntags, desc->ntagspecs);
 	for (int i = 0; i < desc->ntagspecs; i++)
@@ -94,20 +101,23 @@ tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values, co
 		if (spec->multiple)
 		{
 			add_array(&spec->tagger, computed, values[i + 1]);
-			computed->tags = grow(computed->tags, computed->ntags, desc->ntagspecs);
+			computed->tags =
+				grow(computed->tags, computed->ntags, desc->ntagspecs);
 		}
 		else
-			computed->tags[computed->ntags++] = tview_meta_tag(&spec->tagger, values[i + 1]);
+			computed->tags[computed->ntags++] =
+				tview_meta_tag(&spec->tagger, values[i + 1]);
 	}
 	computed->ntags = make_distinct(computed->tags, computed->ntags);
-	computed->lookups = grow(computed->lookups, computed->nlookups, desc->nlookups);
+	computed->lookups =
+		grow(computed->lookups, computed->nlookups, desc->nlookups);
 	for (int i = 0; i < desc->nlookups; i++)
 	{
-		int			column = 1 + desc->ntagspecs + i;
+		int column = 1 + desc->ntagspecs + i;
 
 		if (!nulls[column])
-			computed->lookups[computed->nlookups++] =
-				tview_tag_lookup(tview_meta_tag(&desc->lookups[i].tagger, values[column]));
+			computed->lookups[computed->nlookups++] = tview_tag_lookup(
+				tview_meta_tag(&desc->lookups[i].tagger, values[column]));
 	}
 	computed->nlookups = make_distinct(computed->lookups, computed->nlookups);
 }

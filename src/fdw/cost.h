@@ -24,8 +24,8 @@ typedef struct TviewScanShape
 
 /* Fills the startup and the total cost. */
 extern void tview_cost_scan(TviewDesc *desc, RelOptInfo *baserel,
-							const TviewScanShape *shape,
-							Cost *startup, Cost *total);
+							const TviewScanShape *shape, Cost *startup,
+							Cost *total);
 
 /* Rows that the matches alone leave, given values for all other relations. */
 extern double tview_cost_fetched(PlannerInfo *root, RelOptInfo *baserel,

@@ -61,8 +61,8 @@ extern void tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 								   Oid foreigntableid);
 extern void tviewGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel,
 								 Oid foreigntableid);
-extern ForeignScan *tviewGetForeignPlan(PlannerInfo *root,
-										RelOptInfo *baserel, Oid foreigntableid,
+extern ForeignScan *tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
+										Oid foreigntableid,
 										ForeignPath *best_path, List *tlist,
 										List *scan_clauses, Plan *outer_plan);
 

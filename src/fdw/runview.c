@@ -17,20 +17,21 @@
 #include "utils/syscache.h"
 #include "catalog/pg_operator.h"
 
-#define FILL_ROWS	500			/* stored in one transaction */
-#define FILL_BYTES	(1024 * 1024)
+#define FILL_ROWS 500 /* stored in one transaction */
+#define FILL_BYTES (1024 * 1024)
 
 /* The operator as OPERATOR(schema.name). */
 static void
 append_operator(StringInfo sql, Oid opno)
 {
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
 	Form_pg_operator form;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator %u", opno);
 	form = (Form_pg_operator) GETSTRUCT(tuple);
-	appendStringInfo(sql, "OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+	appendStringInfo(sql, "OPERATOR(%s.%s)",
+					 quote_identifier(get_namespace_name(form->oprnamespace)),
 					 NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 }
@@ -39,29 +40,34 @@ append_operator(StringInfo sql, Oid opno)
 static const char *
 column_name(const TviewDesc *desc, AttrNumber attno)
 {
-	return quote_identifier(NameStr(TupleDescAttr(desc->tupdesc, attno - 1)->attname));
+	return quote_identifier(
+		NameStr(TupleDescAttr(desc->tupdesc, attno - 1)->attname));
 }
 
 /* An int8 array of the keys that have not been looked at. */
 static Datum
 remaining_keys(TviewScanState *state)
 {
-	int			n = state->nkeys - state->next_key;
-	Datum	   *elements = palloc(Max(n, 1) * sizeof(Datum));
+	int n = state->nkeys - state->next_key;
+	Datum *elements = palloc(Max(n, 1) * sizeof(Datum));
 
 	for (int i = 0; i < n; i++)
 		elements[i] = Int64GetDatum(state->keys[state->next_key + i]);
-	return PointerGetDatum(construct_array(elements, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return PointerGetDatum(construct_array(elements, n, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* Opens the view with every pushed condition, past the rows that were returned already. */
+/*
+ * Opens the view with every pushed condition, past the rows that were
+ * returned already.
+ */
 static void
 open_stream(TviewScanState *state, bool keys_only)
 {
-	TviewDesc  *desc = state->desc;
-	int			n = state->plan->nconditions;
-	Oid		   *types = palloc((n + 1) * sizeof(Oid));
-	Datum	   *values = palloc((n + 1) * sizeof(Datum));
+	TviewDesc *desc = state->desc;
+	int n = state->plan->nconditions;
+	Oid *types = palloc((n + 1) * sizeof(Oid));
+	Datum *values = palloc((n + 1) * sizeof(Datum));
 	StringInfoData sql;
 	const char *separator = "";
 
@@ -70,27 +76,37 @@ open_stream(TviewScanState *state, bool keys_only)
 	{
 		const TviewCondition *condition = &state->plan->conditions[i];
 
-		appendStringInfo(&sql, "%sv.%s ", separator, column_name(desc, condition->attno));
+		appendStringInfo(&sql, "%sv.%s ", separator,
+						 column_name(desc, condition->attno));
 		append_operator(&sql, condition->opno);
-		appendStringInfo(&sql, condition->is_array ? " ANY ($%d)" : " $%d", i + 1);
+		appendStringInfo(&sql, condition->is_array ? " ANY ($%d)" : " $%d",
+						 i + 1);
 		types[i] = state->values[i].type;
 		values[i] = state->values[i].value;
 		separator = " AND ";
 	}
 	if (keys_only || state->has_last)
 	{
-		appendStringInfo(&sql, "%sv.%s OPERATOR(pg_catalog.%s) %s$%d%s", separator, desc->key_name,
-						 keys_only ? "=" : state->plan->direction < 0 ? "<" : ">",
+		appendStringInfo(&sql, "%sv.%s OPERATOR(pg_catalog.%s) %s$%d%s",
+						 separator, desc->key_name,
+						 keys_only						  ? "="
+							 : state->plan->direction < 0 ? "<"
+														  : ">",
 						 keys_only ? "ANY (" : "", n + 1, keys_only ? ")" : "");
 		types[n] = keys_only ? INT8ARRAYOID : INT8OID;
-		values[n] = keys_only ? remaining_keys(state) : Int64GetDatum(state->last);
+		values[n] =
+			keys_only ? remaining_keys(state) : Int64GetDatum(state->last);
 		n++;
 	}
-	state->stream = tview_stream_open(desc, state->snapshot, sql.len > 0 ? sql.data : NULL,
-									  n, types, values, NULL, state->plan->direction);
+	state->stream =
+		tview_stream_open(desc, state->snapshot, sql.len > 0 ? sql.data : NULL,
+						  n, types, values, NULL, state->plan->direction);
 }
 
-/* Is the plan one that may stop early?  Then the view is not worth being run as a whole. */
+/*
+ * Is the plan one that may stop early?  Then the view is not worth being run
+ * as a whole.
+ */
 static bool
 may_stop_early(const TviewScanState *state)
 {
@@ -99,32 +115,40 @@ may_stop_early(const TviewScanState *state)
 	return stmt == NULL || IsA(stmt->planTree, Limit);
 }
 
-/* True when running the whole view in key order, storing on the way, is possible and useful. */
+/*
+ * True when running the whole view in key order, storing on the way, is
+ * possible and useful.
+ */
 static bool
 can_build(TviewScanState *state, TviewReason reason)
 {
-	if (state->plan->kind != TVIEW_SCAN_FULL || state->plan->direction < 0 || state->has_last)
+	if (state->plan->kind != TVIEW_SCAN_FULL || state->plan->direction < 0 ||
+		state->has_last)
 		return false;
-	if (reason.code != TVIEW_BYPASS_INCOMPLETE && reason.code != TVIEW_BYPASS_ALL_CHANGED &&
+	if (reason.code != TVIEW_BYPASS_INCOMPLETE &&
+		reason.code != TVIEW_BYPASS_ALL_CHANGED &&
 		reason.code != TVIEW_BYPASS_CHEAPER)
 		return false;
-	return !may_stop_early(state) && tview_writer_is_allowed(state->desc, state->snapshot);
+	return !may_stop_early(state) &&
+		tview_writer_is_allowed(state->desc, state->snapshot);
 }
 
 void
 tview_runview_start(TviewScanState *state, TviewReason reason)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->scan_context);
-	bool		keys_only = state->phase == TVIEW_PHASE_KEYS &&
+	bool keys_only = state->phase == TVIEW_PHASE_KEYS &&
 		(state->next_key > 0 || state->plan->kind == TVIEW_SCAN_LOOKUP);
 
 	state->figures.bypass = reason.text;
 	state->bypassed[reason.code]++;
-	if (can_build(state, reason) && tview_writer_prepare(state->desc, &state->fill.clears))
+	if (can_build(state, reason) &&
+		tview_writer_prepare(state->desc, &state->fill.clears))
 	{
 		state->phase = TVIEW_PHASE_BUILD;
 		state->build = tview_build_open(state->desc, state->snapshot);
-		state->fill_context = AllocSetContextCreate(state->scan_context, "tview fill", ALLOCSET_DEFAULT_SIZES);
+		state->fill_context = AllocSetContextCreate(
+			state->scan_context, "tview fill", ALLOCSET_DEFAULT_SIZES);
 		state->fill.items = palloc(FILL_ROWS * sizeof(TviewFillItem));
 		state->fill.n = 0;
 		state->fill.flags = 0;
@@ -146,7 +170,8 @@ store_batch(TviewScanState *state, bool last)
 	MemoryContext old = MemoryContextSwitchTo(state->fill_context);
 
 	state->fill.flags = last && state->fill_all ? TVIEW_WRITER_COMPLETE : 0;
-	if (tview_writer_store(state->desc, state->snapshot, &state->fill) != TVIEW_WRITTEN)
+	if (tview_writer_store(state->desc, state->snapshot, &state->fill) !=
+		TVIEW_WRITTEN)
 		state->fill_all = state->filling = false;
 	else if (state->fill.skipped > 0)
 		state->fill_all = false;
@@ -173,9 +198,11 @@ gather(TviewScanState *state, const TviewComputed *computed)
 	memcpy(item->tags, computed->tags, computed->ntags * sizeof(uint64));
 	item->nlookups = computed->nlookups;
 	item->lookups = palloc(Max(computed->nlookups, 1) * sizeof(uint64));
-	memcpy(item->lookups, computed->lookups, computed->nlookups * sizeof(uint64));
+	memcpy(item->lookups, computed->lookups,
+		   computed->nlookups * sizeof(uint64));
 	MemoryContextSwitchTo(old);
-	if (state->fill.n == FILL_ROWS || MemoryContextMemAllocated(state->fill_context, true) > FILL_BYTES)
+	if (state->fill.n == FILL_ROWS ||
+		MemoryContextMemAllocated(state->fill_context, true) > FILL_BYTES)
 		store_batch(state, false);
 }
 
@@ -204,7 +231,8 @@ next_built(TviewScanState *state)
 			state->nrows = computed->nrows;
 			state->rows = palloc(computed->nrows * sizeof(MinimalTuple));
 			state->served = palloc0(computed->nrows * sizeof(bool));
-			memcpy(state->rows, computed->rows, computed->nrows * sizeof(MinimalTuple));
+			memcpy(state->rows, computed->rows,
+				   computed->nrows * sizeof(MinimalTuple));
 			state->next_row = 1;
 			state->rows_have_room = false;
 			MemoryContextSwitchTo(old);

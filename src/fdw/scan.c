@@ -27,11 +27,11 @@
 static void
 lock_bases(TviewScanState *state)
 {
-	Oid			relid = RelationGetRelid(state->node->ss.ss_currentRelation);
+	Oid relid = RelationGetRelid(state->node->ss.ss_currentRelation);
 
 	for (int attempt = 0; attempt < 10; attempt++)
 	{
-		TviewDesc  *desc = tview_meta_get(relid, false);
+		TviewDesc *desc = tview_meta_get(relid, false);
 
 		for (int i = 0; i < desc->nbases; i++)
 			LockRelationOid(desc->bases[i], AccessShareLock);
@@ -42,18 +42,24 @@ lock_bases(TviewScanState *state)
 	state->locked = true;
 }
 
-/* The owner of the TVIEW needs the right to read the view, like the owner of a view of the view. */
+/*
+ * The owner of the TVIEW needs the right to read the view, like the owner of
+ * a view of the view.
+ */
 static void
 check_privilege(const TviewDesc *desc)
 {
-	AclResult	result = pg_class_aclcheck(desc->viewid, desc->owner, ACL_SELECT);
+	AclResult result = pg_class_aclcheck(desc->viewid, desc->owner, ACL_SELECT);
 
 	if (result != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for view %s: the owner of %s may not read it",
-						desc->viewname, desc->name),
-				 errhint("GRANT SELECT ON %s TO the owner of %s.", desc->viewname, desc->name)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg(
+				 "permission denied for view %s: the owner of %s may not read it",
+				 desc->viewname, desc->name),
+			 errhint("GRANT SELECT ON %s TO the owner of %s.", desc->viewname,
+					 desc->name)));
 }
 
 static const char *
@@ -86,8 +92,10 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	check_privilege(state->desc);
 	state->snapshot = node->ss.ps.state->es_snapshot;
 	state->exprs = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
-	state->scan_context = AllocSetContextCreate(CurrentMemoryContext, "tview scan", ALLOCSET_SMALL_SIZES);
-	state->batch_context = AllocSetContextCreate(CurrentMemoryContext, "tview scan batch", ALLOCSET_DEFAULT_SIZES);
+	state->scan_context = AllocSetContextCreate(
+		CurrentMemoryContext, "tview scan", ALLOCSET_SMALL_SIZES);
+	state->batch_context = AllocSetContextCreate(
+		CurrentMemoryContext, "tview scan batch", ALLOCSET_DEFAULT_SIZES);
 	state->phase = TVIEW_PHASE_START;
 }
 
@@ -154,9 +162,13 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 	}
 }
 
-/* Stores a tuple in the scan's slot, without a copy where it has the room of a heap tuple's header. */
+/*
+ * Stores a tuple in the scan's slot, without a copy where it has the room of
+ * a heap tuple's header.
+ */
 static void
-fill_slot(TviewScanState *state, MinimalTuple tuple, bool has_room, TupleTableSlot *slot)
+fill_slot(TviewScanState *state, MinimalTuple tuple, bool has_room,
+		  TupleTableSlot *slot)
 {
 	if (!has_room)
 	{
@@ -164,7 +176,8 @@ fill_slot(TviewScanState *state, MinimalTuple tuple, bool has_room, TupleTableSl
 		return;
 	}
 	state->tuple.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	state->tuple.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	state->tuple.t_data =
+		(HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
 	ItemPointerSetInvalid(&state->tuple.t_self);
 	state->tuple.t_tableOid = state->desc->relid;
 	ExecStoreHeapTuple(&state->tuple, slot, false);
@@ -179,8 +192,8 @@ tviewIterateForeignScan(ForeignScanState *node)
 
 	for (;;)
 	{
-		bool		served;
-		bool		has_room;
+		bool served;
+		bool has_room;
 		MinimalTuple tuple = next_tuple(state, &served, &has_room);
 
 		if (tuple == NULL)
@@ -200,6 +213,16 @@ tviewIterateForeignScan(ForeignScanState *node)
 	}
 }
 
+/* True when marks made the scan run the view, or compute rows. */
+static bool
+suffers_from_marks(const TviewScanState *state)
+{
+	return state->figures.recomputed > 0 ||
+		state->bypassed[TVIEW_BYPASS_GONE] > 0 ||
+		state->bypassed[TVIEW_BYPASS_ALL_CHANGED] > 0 ||
+		state->bypassed[TVIEW_BYPASS_CHEAPER] > 0;
+}
+
 /* Adds this scan's figures to the counters that all sessions share. */
 static void
 flush_counters(TviewScanState *state)
@@ -212,17 +235,22 @@ flush_counters(TviewScanState *state)
 		return;
 	if (handle == NULL || handle->store == NULL)
 		handle = tview_handle_attach(state->desc->serverid, &failure);
-	counters = handle ? tview_store_counters(handle->store, state->desc->relid) : NULL;
+	counters =
+		handle ? tview_store_counters(handle->store, state->desc->relid) : NULL;
 	if (counters)
 	{
-		__atomic_fetch_add(&counters->served, state->figures.served, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&counters->recomputed, state->figures.recomputed, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&counters->served, state->figures.served,
+						   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&counters->recomputed, state->figures.recomputed,
+						   __ATOMIC_RELAXED);
 		for (int i = 0; i < TVIEW_BYPASS_COUNT; i++)
 			if (state->bypassed[i] > 0)
-				__atomic_fetch_add(&counters->bypassed[i], state->bypassed[i], __ATOMIC_RELAXED);
+				__atomic_fetch_add(&counters->bypassed[i], state->bypassed[i],
+								   __ATOMIC_RELAXED);
 	}
-	if (handle && handle->epoch != 0 && tview_store_epoch(handle->store) == handle->epoch)
-		tview_settle_some(handle);
+	if (handle && handle->epoch != 0 &&
+		tview_store_epoch(handle->store) == handle->epoch)
+		tview_settle_some(handle, suffers_from_marks(state));
 }
 
 void

@@ -12,35 +12,38 @@
 #include "meta/tag.h"
 #include "utils/memutils.h"
 
-#define BATCH_ROWS_MAX	1024
-#define BATCH_BYTES_MAX	(512 * 1024)
-#define KEYS_PER_BATCH	512
+#define BATCH_ROWS_MAX 1024
+#define BATCH_BYTES_MAX (512 * 1024)
+#define KEYS_PER_BATCH 512
 
 /* A key of the batch: its row, or "to be computed". */
 typedef struct BatchEntry
 {
-	int64		key;
-	MinimalTuple tuple;			/* NULL: to be computed */
+	int64 key;
+	MinimalTuple tuple; /* NULL: to be computed */
 	TviewComputed *computed;
 } BatchEntry;
 
 typedef struct Batch
 {
 	BatchEntry *entries;
-	int			n;
-	int			invalid;
-	Size		bytes;
+	int n;
+	int invalid;
+	Size bytes;
 } Batch;
 
-static const TviewReason changed_reason = {TVIEW_BYPASS_ALL_CHANGED, "a whole base table has changed"};
-static const TviewReason incomplete_reason = {TVIEW_BYPASS_INCOMPLETE, "not every row is stored"};
-static const TviewReason stale_reason = {TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
+const TviewReason tview_reason_changed = {TVIEW_BYPASS_ALL_CHANGED,
+										  "a whole base table has changed"};
+const TviewReason tview_reason_incomplete = {TVIEW_BYPASS_INCOMPLETE,
+											 "not every row is stored"};
+static const TviewReason stale_reason = {
+	TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
 
 /* A copy of a stored tuple, with the room that makes it a heap tuple. */
 static MinimalTuple
 copy_tuple(const TviewRow *row)
 {
-	char	   *room = palloc(MINIMAL_TUPLE_OFFSET + row->size);
+	char *room = palloc(MINIMAL_TUPLE_OFFSET + row->size);
 
 	memset(room, 0, MINIMAL_TUPLE_OFFSET);
 	memcpy(room + MINIMAL_TUPLE_OFFSET, row->tuple, row->size);
@@ -50,7 +53,7 @@ copy_tuple(const TviewRow *row)
 static MinimalTuple
 copy_minimal(MinimalTuple tuple)
 {
-	char	   *room = palloc(MINIMAL_TUPLE_OFFSET + tuple->t_len);
+	char *room = palloc(MINIMAL_TUPLE_OFFSET + tuple->t_len);
 
 	memset(room, 0, MINIMAL_TUPLE_OFFSET);
 	memcpy(room + MINIMAL_TUPLE_OFFSET, tuple, tuple->t_len);
@@ -80,8 +83,8 @@ add_entry(Batch *batch, int64 key, TviewFound found, const TviewRow *row)
 static int
 compare_entries(const void *a, const void *b)
 {
-	int64		x = ((const BatchEntry *) a)->key;
-	int64		y = ((const BatchEntry *) b)->key;
+	int64 x = ((const BatchEntry *) a)->key;
+	int64 y = ((const BatchEntry *) b)->key;
 
 	return (x > y) - (x < y);
 }
@@ -112,11 +115,11 @@ store_computed(TviewScanState *state, TviewComputed *computed, int n)
 static void
 compute_invalid(TviewScanState *state, Batch *batch)
 {
-	int64	   *keys;
+	int64 *keys;
 	BatchEntry **waiting;
 	TviewComputed *computed;
-	bool		storing;
-	int			n = 0;
+	bool storing;
+	int n = 0;
 
 	if (batch->invalid == 0)
 		return;
@@ -132,7 +135,8 @@ compute_invalid(TviewScanState *state, Batch *batch)
 		}
 	}
 	storing = tview_writer_is_allowed(state->desc, state->snapshot);
-	computed = tview_compute_keys(state->desc, state->snapshot, keys, n, storing);
+	computed =
+		tview_compute_keys(state->desc, state->snapshot, keys, n, storing);
 	for (int i = 0; i < n; i++)
 		waiting[i]->computed = &computed[i];
 	state->figures.recomputed += n;
@@ -144,8 +148,8 @@ compute_invalid(TviewScanState *state, Batch *batch)
 static void
 publish_batch(TviewScanState *state, Batch *batch)
 {
-	int			n = 0;
-	int			rows = 0;
+	int n = 0;
+	int rows = 0;
 
 	compute_invalid(state, batch);
 	for (int i = 0; i < batch->n; i++)
@@ -154,9 +158,12 @@ publish_batch(TviewScanState *state, Batch *batch)
 	state->served = palloc(Max(n, 1) * sizeof(bool));
 	for (int i = 0; i < batch->n; i++)
 	{
-		/* computing has sorted the batch; otherwise it is in the scan's order */
-		bool		backward = batch->invalid > 0 && state->plan->direction < 0;
-		const BatchEntry *entry = &batch->entries[backward ? batch->n - 1 - i : i];
+		/*
+		 * computing has sorted the batch; otherwise it is in the scan's order
+		 */
+		bool backward = batch->invalid > 0 && state->plan->direction < 0;
+		const BatchEntry *entry =
+			&batch->entries[backward ? batch->n - 1 - i : i];
 
 		if (entry->computed == NULL)
 		{
@@ -179,13 +186,14 @@ publish_batch(TviewScanState *state, Batch *batch)
  * Begins reading, making the store's record of this TVIEW where there is none
  * or an older one.
  */
-static TviewReason
-begin_reading(TviewScanState *state)
+TviewReason
+tview_serve_begin(TviewScanState *state)
 {
 	TviewReason reason = tview_reader_begin(&state->reader);
 
 	if ((reason.code == TVIEW_BYPASS_GENERATION ||
-		 (reason.code == TVIEW_BYPASS_INCOMPLETE && state->reader.state.relid == InvalidOid)) &&
+		 (reason.code == TVIEW_BYPASS_INCOMPLETE &&
+		  state->reader.state.relid == InvalidOid)) &&
 		tview_writer_prepare(state->desc, NULL))
 		reason = tview_reader_begin(&state->reader);
 	return reason;
@@ -214,12 +222,13 @@ note_candidate(int64 key, void *arg)
 	if (state->ncandidates == state->candidates_allocated)
 	{
 		MemoryContext old = MemoryContextSwitchTo(state->scan_context);
-		int			wanted = Max(state->candidates_allocated * 2, 64);
+		int wanted = Max(state->candidates_allocated * 2, 64);
 
 		if (state->candidates == NULL)
 			state->candidates = palloc(wanted * sizeof(int64));
 		else
-			state->candidates = repalloc_huge(state->candidates, wanted * sizeof(int64));
+			state->candidates =
+				repalloc_huge(state->candidates, wanted * sizeof(int64));
 		state->candidates_allocated = wanted;
 		MemoryContextSwitchTo(old);
 	}
@@ -229,23 +238,28 @@ note_candidate(int64 key, void *arg)
 static int
 compare_int64(const void *a, const void *b)
 {
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
 
 	return (x > y) - (x < y);
 }
 
-/* Adds the keys of marks published since the last batch to the candidates, and drops those behind. */
+/*
+ * Adds the keys of marks published since the last batch to the candidates,
+ * and drops those behind.
+ */
 static void
 collect_candidates(TviewScanState *state)
 {
-	int			before = state->ncandidates;
-	int			kept = 0;
+	int before = state->ncandidates;
+	int kept = 0;
 
-	tview_reader_visit_keys(&state->reader, state->candidates_seen, true, note_candidate, state);
+	tview_reader_visit_keys(&state->reader, state->candidates_seen, true,
+							note_candidate, state);
 	state->candidates_seen = state->reader.tail;
 	if (state->ncandidates > before)
-		qsort(state->candidates, state->ncandidates, sizeof(int64), compare_int64);
+		qsort(state->candidates, state->ncandidates, sizeof(int64),
+			  compare_int64);
 	for (int i = 0; i < state->ncandidates; i++)
 		if (is_ahead(state, state->candidates[i]) &&
 			(kept == 0 || state->candidates[kept - 1] != state->candidates[i]))
@@ -255,22 +269,26 @@ collect_candidates(TviewScanState *state)
 
 /* Positions the cursor at the first key ahead. */
 static TviewStoreStatus
-seek_ahead(TviewScanState *state, TviewCursor *cursor, TviewValue *key, TviewValue *value)
+seek_ahead(TviewScanState *state, TviewCursor *cursor, TviewValue *key,
+		   TviewValue *value)
 {
-	bool		backward = state->plan->direction < 0;
-	int64		start = backward ? state->upper : state->lower;
-	uint64		k;
+	bool backward = state->plan->direction < 0;
+	int64 start = backward ? state->upper : state->lower;
+	uint64 k;
 
 	if (state->has_last)
 	{
-		if (backward ? state->last == PG_INT64_MIN : state->last == PG_INT64_MAX)
+		if (backward ? state->last == PG_INT64_MIN
+					 : state->last == PG_INT64_MAX)
 			return TVIEW_STORE_NOTFOUND;
-		start = backward ? Min(start, state->last - 1) : Max(start, state->last + 1);
+		start = backward ? Min(start, state->last - 1)
+						 : Max(start, state->last + 1);
 	}
 	k = TVIEW_KEY_OF(start);
 	key->data = &k;
 	key->size = sizeof(k);
-	return tview_cursor_move(cursor, backward ? TVIEW_SEEK_LE : TVIEW_SEEK_GE, key, value);
+	return tview_cursor_move(cursor, backward ? TVIEW_SEEK_LE : TVIEW_SEEK_GE,
+							 key, value);
 }
 
 /* The candidate next in line, false when there is none. */
@@ -279,7 +297,9 @@ peek_candidate(const TviewScanState *state, int used, int64 *key)
 {
 	if (used >= state->ncandidates)
 		return false;
-	*key = state->candidates[state->plan->direction < 0 ? state->ncandidates - 1 - used : used];
+	*key = state->candidates[state->plan->direction < 0
+								 ? state->ncandidates - 1 - used
+								 : used];
 	return true;
 }
 
@@ -296,25 +316,26 @@ batch_is_full(const TviewScanState *state, const Batch *batch)
 static bool
 read_batch(TviewScanState *state, Batch *batch)
 {
-	bool		backward = state->plan->direction < 0;
+	bool backward = state->plan->direction < 0;
 	TviewCursor *cursor;
-	TviewValue	key;
-	TviewValue	value;
-	int			used = 0;
-	TviewStoreStatus status = tview_cursor_open(state->reader.txn, TVIEW_DB_ROWS, state->desc->relid, &cursor);
+	TviewValue key;
+	TviewValue value;
+	int used = 0;
+	TviewStoreStatus status = tview_cursor_open(
+		state->reader.txn, TVIEW_DB_ROWS, state->desc->relid, &cursor);
 
 	if (status == TVIEW_STORE_OK)
 		status = seek_ahead(state, cursor, &key, &value);
 	while (!batch_is_full(state, batch))
 	{
-		int64		candidate;
-		int64		pk = 0;
-		bool		in_store = false;
-		TviewRow	row;
+		int64 candidate;
+		int64 pk = 0;
+		bool in_store = false;
+		TviewRow row;
 
 		if (status == TVIEW_STORE_OK)
 		{
-			uint64		k;
+			uint64 k;
 
 			memcpy(&k, key.data, sizeof(k));
 			pk = TVIEW_PK_OF(k);
@@ -337,10 +358,12 @@ read_batch(TviewScanState *state, Batch *batch)
 			tview_cursor_close(cursor);
 			return true;
 		}
-		add_entry(batch, pk, tview_reader_validate(&state->reader, value, &row), &row);
+		add_entry(batch, pk, tview_reader_validate(&state->reader, value, &row),
+				  &row);
 		state->last = pk;
 		state->has_last = true;
-		status = tview_cursor_move(cursor, backward ? TVIEW_SEEK_PREV : TVIEW_SEEK_NEXT, &key, &value);
+		status = tview_cursor_move(
+			cursor, backward ? TVIEW_SEEK_PREV : TVIEW_SEEK_NEXT, &key, &value);
 	}
 	tview_cursor_close(cursor);
 	return false;
@@ -350,20 +373,21 @@ void
 tview_serve_batch(TviewScanState *state)
 {
 	MemoryContext old;
-	Batch		batch = {0};
+	Batch batch = {0};
 	TviewReason reason;
-	bool		had_last = state->has_last;
-	int64		last = state->last;
-	bool		ended;
+	bool had_last = state->has_last;
+	int64 last = state->last;
+	bool ended;
 
 	MemoryContextReset(state->batch_context);
 	old = MemoryContextSwitchTo(state->batch_context);
 	batch.entries = palloc(state->batch_size * sizeof(BatchEntry));
-	reason = begin_reading(state);
+	reason = tview_serve_begin(state);
 	if (reason.code == TVIEW_BYPASS_NONE && !state->reader.complete)
-		reason = incomplete_reason;
-	else if (reason.code == TVIEW_BYPASS_NONE && (state->reader.root_changed || state->reader.all_invalid))
-		reason = changed_reason;
+		reason = tview_reason_incomplete;
+	else if (reason.code == TVIEW_BYPASS_NONE &&
+			 (state->reader.root_changed || state->reader.all_invalid))
+		reason = tview_reason_changed;
 	if (reason.code != TVIEW_BYPASS_NONE)
 	{
 		tview_reader_end(&state->reader);
@@ -396,9 +420,9 @@ void
 tview_serve_keys(TviewScanState *state)
 {
 	MemoryContext old;
-	Batch		batch = {0};
+	Batch batch = {0};
 	TviewReason reason;
-	int			n = Min(state->nkeys - state->next_key, KEYS_PER_BATCH);
+	int n = Min(state->nkeys - state->next_key, KEYS_PER_BATCH);
 
 	if (n == 0)
 	{
@@ -406,22 +430,23 @@ tview_serve_keys(TviewScanState *state)
 		if (state->view_if_none && !state->returned)
 		{
 			state->phase = TVIEW_PHASE_START;
-			tview_runview_start(state, incomplete_reason);
+			tview_runview_start(state, tview_reason_incomplete);
 		}
 		return;
 	}
 	MemoryContextReset(state->batch_context);
 	old = MemoryContextSwitchTo(state->batch_context);
 	batch.entries = palloc(n * sizeof(BatchEntry));
-	reason = begin_reading(state);
+	reason = tview_serve_begin(state);
 	if (reason.code == TVIEW_BYPASS_NONE)
 	{
 		for (int i = 0; i < n; i++)
 		{
-			TviewRow	row;
-			int64		key = state->keys[state->next_key + i];
+			TviewRow row;
+			int64 key = state->keys[state->next_key + i];
 
-			add_entry(&batch, key, tview_reader_get(&state->reader, key, &row), &row);
+			add_entry(&batch, key, tview_reader_get(&state->reader, key, &row),
+					  &row);
 		}
 		tview_reader_end(&state->reader);
 		if (batch.invalid == 0 || state->desc->restrictable)
@@ -438,108 +463,6 @@ tview_serve_keys(TviewScanState *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* Keys gathered for a look-up; grows in the current context. */
-typedef struct KeyList
-{
-	int64	   *keys;
-	int			n;
-	int			allocated;
-} KeyList;
-
-static void
-note_key(int64 key, void *arg)
-{
-	KeyList    *list = arg;
-
-	if (list->n == list->allocated)
-	{
-		list->allocated = Max(list->allocated * 2, 64);
-		if (list->keys == NULL)
-			list->keys = palloc(list->allocated * sizeof(int64));
-		else
-			list->keys = repalloc_huge(list->keys, list->allocated * sizeof(int64));
-	}
-	list->keys[list->n++] = key;
-}
-
-/* Adds the pks that the index has for a tag. */
-static bool
-collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
-{
-	int64		pks[512];
-	int64		after = 0;
-	bool		first = true;
-	int			n;
-
-	do
-	{
-		if (tview_row_find(state->reader.txn, state->desc->relid, tview_tag_lookup(tag),
-						   first, after, pks, lengthof(pks), &n) != TVIEW_STORE_OK)
-			return false;
-		for (int i = 0; i < n; i++)
-			note_key(pks[i], list);
-		if (n > 0)
-			after = pks[n - 1];
-		first = false;
-	} while (n == lengthof(pks));
-	return true;
-}
-
-/* Makes the list the scan's keys, ascending and distinct. */
-static void
-take_candidates(TviewScanState *state, KeyList *list)
-{
-	int			kept = 0;
-
-	if (list->n > 1)
-		qsort(list->keys, list->n, sizeof(int64), compare_int64);
-	for (int i = 0; i < list->n; i++)
-		if (list->keys[i] >= state->lower && list->keys[i] <= state->upper &&
-			(kept == 0 || list->keys[kept - 1] != list->keys[i]))
-			list->keys[kept++] = list->keys[i];
-	state->keys = list->keys;
-	state->nkeys = kept;
-	state->next_key = 0;
-	state->phase = TVIEW_PHASE_KEYS;
-}
-
-/* Finds the keys that may match the driving condition; the phase becomes KEYS or VIEW. */
-static void
-start_lookup(TviewScanState *state)
-{
-	KeyList		list = {0};
-	uint64	   *tags;
-	int			n = tview_values_lookup_tags(state, &tags);
-	bool		unique = state->view_if_none;
-	bool		found = n >= 0;
-	TviewReason reason = begin_reading(state);
-
-	state->recheck = true;
-	if (reason.code == TVIEW_BYPASS_NONE && (state->reader.root_changed || state->reader.all_invalid || !found))
-		reason = changed_reason;
-	else if (reason.code == TVIEW_BYPASS_NONE && !state->reader.complete && !unique)
-		reason = incomplete_reason;
-	state->view_if_none = reason.code == TVIEW_BYPASS_NONE && !state->reader.complete;
-	if (reason.code != TVIEW_BYPASS_NONE)
-	{
-		tview_reader_end(&state->reader);
-		tview_runview_start(state, reason);
-		return;
-	}
-	for (int i = 0; i < n; i++)
-	{
-		found = found && collect_indexed(state, tags[i], &list);
-		tview_reader_visit_tag(&state->reader, tags[i], note_key, &list);
-	}
-	tview_reader_end(&state->reader);
-	take_candidates(state, &list);
-	if (!found)
-	{
-		state->phase = TVIEW_PHASE_START;
-		tview_runview_start(state, incomplete_reason);
-	}
-}
-
 void
 tview_serve_start(TviewScanState *state)
 {
@@ -548,10 +471,12 @@ tview_serve_start(TviewScanState *state)
 
 	state->phase = TVIEW_PHASE_START;
 	tview_reader_init(&state->reader, state->desc, state->snapshot);
-	if (reason.code == TVIEW_BYPASS_NONE && (setting = tview_compute_foreign_setting(state->desc)) != NULL)
+	if (reason.code == TVIEW_BYPASS_NONE &&
+		(setting = tview_compute_foreign_setting(state->desc)) != NULL)
 	{
 		reason.code = TVIEW_BYPASS_SETTING;
-		reason.text = psprintf("the setting %s differs from that of the stored rows", setting);
+		reason.text = psprintf(
+			"the setting %s differs from that of the stored rows", setting);
 	}
 	if (reason.code != TVIEW_BYPASS_NONE)
 	{
@@ -564,7 +489,7 @@ tview_serve_start(TviewScanState *state)
 			state->phase = TVIEW_PHASE_KEYS;
 			break;
 		case TVIEW_SCAN_LOOKUP:
-			start_lookup(state);
+			tview_lookup_start(state);
 			break;
 		default:
 			state->phase = TVIEW_PHASE_STORE;

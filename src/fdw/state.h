@@ -1,6 +1,6 @@
 /*
  * state.h
- *		The state of a running foreign scan, shared by the files that execute it.
+ *		The state of a running foreign scan, for the files that execute it.
  *
  * A scan moves through phases:
  *
@@ -38,78 +38,99 @@ typedef enum TviewScanPhase
 /* A condition's value in this (re)scan. */
 typedef struct TviewScanValue
 {
-	Datum		value;
-	bool		isnull;
-	Oid			type;			/* of value: the array's type for arrays */
+	Datum value;
+	bool isnull;
+	Oid type; /* of value: the array's type for arrays */
 } TviewScanValue;
 
 typedef struct TviewScanState
 {
 	ForeignScanState *node;
-	TviewDesc  *desc;
-	TviewPlan  *plan;
-	Snapshot	snapshot;
-	List	   *exprs;			/* of ExprState, parallel to plan->conditions */
-	MemoryContext scan_context; /* until the next rescan */
-	MemoryContext batch_context;	/* until the next batch */
-	TviewScanFigures figures;	/* over all loops */
-	uint64		bypassed[TVIEW_BYPASS_COUNT];
-	bool		locked;			/* the bases are */
+	TviewDesc *desc;
+	TviewPlan *plan;
+	Snapshot snapshot;
+	/* of ExprState, parallel to plan->conditions */
+	List *exprs;
+	MemoryContext scan_context;	 /* until the next rescan */
+	MemoryContext batch_context; /* until the next batch */
+	TviewScanFigures figures;	 /* over all loops */
+	uint64 bypassed[TVIEW_BYPASS_COUNT];
+	bool locked; /* the bases are */
 
 	/* this (re)scan */
 	TviewScanPhase phase;
 	TviewScanValue *values;
 	TviewReader reader;
-	int64		lower;			/* inclusive bounds on the key */
-	int64		upper;
-	bool		recheck;		/* conditions remain that the phase does not apply by itself */
+	int64 lower; /* inclusive bounds on the key */
+	int64 upper;
+	bool
+		recheck; /* conditions remain that the phase does not apply by itself */
 
 	/* STORE */
-	bool		has_last;		/* last is the key up to which rows were returned */
-	int64		last;
-	int64	   *candidates;		/* keys named by marks, ascending and distinct */
-	int			ncandidates;
-	int			candidates_allocated;
-	uint64		candidates_seen;	/* marks below this position are among them */
-	int			batch_size;
+	bool has_last; /* last is the key up to which rows were returned */
+	int64 last;
+	int64 *candidates; /* keys named by marks, ascending and distinct */
+	int ncandidates;
+	int candidates_allocated;
+	uint64 candidates_seen; /* marks below this position are among them */
+	int batch_size;
 
 	/* KEYS */
-	int64	   *keys;			/* ascending, distinct */
-	int			nkeys;
-	int			next_key;
-	bool		view_if_none;	/* look-up in an incomplete TVIEW: no row means "ask the view" */
-	bool		returned;		/* some row was */
+	int64 *keys; /* ascending, distinct */
+	int nkeys;
+	int next_key;
+	bool
+		/* look-up in an incomplete TVIEW: no row means "ask the view" */
+		view_if_none;
+	bool returned; /* some row was */
 
 	/* VIEW and BUILD */
 	TviewStream *stream;
 	TviewBuild *build;
-	TviewFillBatch fill;		/* rows of a build that wait to be stored */
+	TviewFillBatch fill; /* rows of a build that wait to be stored */
 	MemoryContext fill_context;
-	bool		fill_all;		/* so far every row of the build was stored */
-	bool		filling;
+	bool fill_all; /* so far every row of the build was stored */
+	bool filling;
 
 	/* rows ready to be returned */
 	MinimalTuple *rows;
-	bool	   *served;			/* from the store */
-	bool		rows_have_room; /* MINIMAL_TUPLE_OFFSET bytes stand before each of rows */
-	int			nrows;
-	int			next_row;
+	bool *served; /* from the store */
+	bool
+		/* MINIMAL_TUPLE_OFFSET bytes stand before each of rows */
+		rows_have_room;
+	int nrows;
+	int next_row;
 	HeapTupleData tuple;
 } TviewScanState;
 
 /* values.c: evaluates the conditions; false when no row can match. */
 extern bool tview_values_evaluate(TviewScanState *state);
-/* The distinct look-up index keys (and the tags themselves) of the driving condition. */
-extern int	tview_values_lookup_tags(TviewScanState *state, uint64 **tags);
+/*
+ * The distinct look-up index keys (and the tags themselves) of the driving
+ * condition.
+ */
+extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags);
 
 /* serve.c: the next batch of rows through the store; may change the phase. */
 extern void tview_serve_start(TviewScanState *state);
 extern void tview_serve_batch(TviewScanState *state);
 extern void tview_serve_keys(TviewScanState *state);
 
+/*
+ * Begins reading, making the store's record of this TVIEW where there is none
+ * or an older one.
+ */
+extern TviewReason tview_serve_begin(TviewScanState *state);
+
+/* lookup.c: finds the keys of a LOOKUP scan; the phase becomes KEYS or VIEW. */
+extern void tview_lookup_start(TviewScanState *state);
+
+extern const TviewReason tview_reason_changed;
+extern const TviewReason tview_reason_incomplete;
+
 /* runview.c: the view itself. */
 extern void tview_runview_start(TviewScanState *state, TviewReason reason);
 extern MinimalTuple tview_runview_next(TviewScanState *state);
 extern void tview_runview_close(TviewScanState *state);
 
-#endif							/* TVIEW_FDW_STATE_H */
+#endif /* TVIEW_FDW_STATE_H */

@@ -32,17 +32,18 @@ integer_value(Oid type, Datum value)
 static int
 array_elements(Datum value, Datum **elements)
 {
-	ArrayType  *array = DatumGetArrayTypeP(value);
-	Oid			type = ARR_ELEMTYPE(array);
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	bool	   *nulls;
-	int			n;
-	int			kept = 0;
+	ArrayType *array = DatumGetArrayTypeP(value);
+	Oid type = ARR_ELEMTYPE(array);
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+	bool *nulls;
+	int n;
+	int kept = 0;
 
 	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	deconstruct_array(array, type, typlen, typbyval, typalign, elements, &nulls, &n);
+	deconstruct_array(array, type, typlen, typbyval, typalign, elements, &nulls,
+					  &n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
 			(*elements)[kept++] = (*elements)[i];
@@ -52,8 +53,8 @@ array_elements(Datum value, Datum **elements)
 static int
 compare_int64(const void *a, const void *b)
 {
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
 
 	return (x > y) - (x < y);
 }
@@ -91,14 +92,18 @@ narrow_bounds(TviewScanState *state, int strategy, int64 value)
 	}
 }
 
-/* Takes the keys of "key = ANY(array)", or keeps those of before that are among them. */
+/*
+ * Takes the keys of "key = ANY(array)", or keeps those of before that are
+ * among them.
+ */
 static void
-take_keys(TviewScanState *state, const TviewCondition *condition, Datum array, bool first)
+take_keys(TviewScanState *state, const TviewCondition *condition, Datum array,
+		  bool first)
 {
-	Datum	   *elements;
-	int			n = array_elements(array, &elements);
-	int64	   *keys = palloc(Max(n, 1) * sizeof(int64));
-	int			kept = 0;
+	Datum *elements;
+	int n = array_elements(array, &elements);
+	int64 *keys = palloc(Max(n, 1) * sizeof(int64));
+	int kept = 0;
 
 	for (int i = 0; i < n; i++)
 		keys[i] = integer_value(condition->valtype, elements[i]);
@@ -107,7 +112,9 @@ take_keys(TviewScanState *state, const TviewCondition *condition, Datum array, b
 	{
 		if (kept > 0 && keys[kept - 1] == keys[i])
 			continue;
-		if (!first && bsearch(&keys[i], state->keys, state->nkeys, sizeof(int64), compare_int64) == NULL)
+		if (!first &&
+			bsearch(&keys[i], state->keys, state->nkeys, sizeof(int64),
+					compare_int64) == NULL)
 			continue;
 		keys[kept++] = keys[i];
 	}
@@ -135,8 +142,8 @@ clamp_bounds(TviewScanState *state)
 static bool
 apply_key_conditions(TviewScanState *state)
 {
-	bool		first = true;
-	int			kept = 0;
+	bool first = true;
+	int kept = 0;
 
 	state->lower = PG_INT64_MIN;
 	state->upper = PG_INT64_MAX;
@@ -155,8 +162,9 @@ apply_key_conditions(TviewScanState *state)
 			first = false;
 		}
 		else
-			narrow_bounds(state, condition->strategy,
-						  integer_value(condition->valtype, state->values[i].value));
+			narrow_bounds(
+				state, condition->strategy,
+				integer_value(condition->valtype, state->values[i].value));
 	}
 	clamp_bounds(state);
 	if (state->lower > state->upper)
@@ -184,25 +192,28 @@ bool
 tview_values_evaluate(TviewScanState *state)
 {
 	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
-	ListCell   *lc;
-	int			i = 0;
-	bool		possible = true;
+	ListCell *lc;
+	int i = 0;
+	bool possible = true;
 
 	state->recheck = false;
-	state->values = palloc0(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
+	state->values =
+		palloc0(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
 	foreach(lc, state->exprs)
 	{
 		TviewScanValue *value = &state->values[i];
 		const TviewCondition *condition = &state->plan->conditions[i];
-		Datum		datum = ExecEvalExprSwitchContext(lfirst(lc), econtext, &value->isnull);
+		Datum datum =
+			ExecEvalExprSwitchContext(lfirst(lc), econtext, &value->isnull);
 
-		value->type = condition->is_array ? get_array_type(condition->valtype) : condition->valtype;
+		value->type = condition->is_array ? get_array_type(condition->valtype)
+										  : condition->valtype;
 		if (value->isnull)
 			possible = false;
 		else
 		{
-			int16		typlen;
-			bool		typbyval;
+			int16 typlen;
+			bool typbyval;
 
 			get_typlenbyval(value->type, &typlen, &typbyval);
 			value->value = datumCopy(datum, typbyval, typlen);
@@ -228,13 +239,14 @@ tview_values_lookup_tags(TviewScanState *state, uint64 **tags)
 	const TviewCondition *condition = &state->plan->conditions[0];
 	TviewLookup *lookup = find_lookup(state->desc, condition->attno);
 	TviewTagger tagger;
-	Datum		single = state->values[0].value;
-	Datum	   *elements = &single;
-	int			n = 1;
+	Datum single = state->values[0].value;
+	Datum *elements = &single;
+	int n = 1;
 
 	if (lookup == NULL ||
-		!tview_meta_fill_tagger(&tagger, lookup->tagger.relid, lookup->tagger.attno,
-								lookup->tagger.opfamily, condition->valtype, lookup->tagger.collation))
+		!tview_meta_fill_tagger(&tagger, lookup->tagger.relid,
+								lookup->tagger.attno, lookup->tagger.opfamily,
+								condition->valtype, lookup->tagger.collation))
 		return -1;
 	state->view_if_none = lookup->is_unique && !condition->is_array;
 	if (condition->is_array)

@@ -15,79 +15,105 @@
 #include "nodes/bitmapset.h"
 
 /* Settings that a view's output may depend on. */
-#define TVIEW_SETTING_TIMEZONE			0x0001
-#define TVIEW_SETTING_DATESTYLE			0x0002
-#define TVIEW_SETTING_INTERVALSTYLE		0x0004
-#define TVIEW_SETTING_FLOAT_DIGITS		0x0008
-#define TVIEW_SETTING_BYTEA_OUTPUT		0x0010
-#define TVIEW_SETTING_LC_MONETARY		0x0020
-#define TVIEW_SETTING_LC_NUMERIC		0x0040
-#define TVIEW_SETTING_LC_TIME			0x0080
-#define TVIEW_SETTING_TEXT_SEARCH		0x0100	/* default_text_search_config */
-#define TVIEW_SETTING_SEARCH_PATH		0x0200	/* reg* output */
-#define TVIEW_SETTING_XML				0x0400	/* xmlbinary, xmloption */
-#define TVIEW_SETTING_COUNT 12			/* names in tview_lineage_setting_names order */
+#define TVIEW_SETTING_TIMEZONE 0x0001
+#define TVIEW_SETTING_DATESTYLE 0x0002
+#define TVIEW_SETTING_INTERVALSTYLE 0x0004
+#define TVIEW_SETTING_FLOAT_DIGITS 0x0008
+#define TVIEW_SETTING_BYTEA_OUTPUT 0x0010
+#define TVIEW_SETTING_LC_MONETARY 0x0020
+#define TVIEW_SETTING_LC_NUMERIC 0x0040
+#define TVIEW_SETTING_LC_TIME 0x0080
+#define TVIEW_SETTING_TEXT_SEARCH 0x0100 /* default_text_search_config */
+#define TVIEW_SETTING_SEARCH_PATH 0x0200 /* reg* output */
+#define TVIEW_SETTING_XML 0x0400		 /* xmlbinary, xmloption */
+/* how many names tview_lineage_setting_names has */
+#define TVIEW_SETTING_COUNT 12
 
-/* The GUC's name for bit i (bit 10 stands for xmlbinary, bit 11 for xmloption). */
+/*
+ * The GUC's name for bit i (bit 10 stands for xmlbinary, bit 11 for
+ * xmloption).
+ */
 extern const char *const tview_lineage_setting_names[TVIEW_SETTING_COUNT];
 
-/* A column of a base table whose values reach rows of the view, or look them up. */
+/*
+ * A column of a base table whose values reach rows of the view, or look them
+ * up.
+ */
 typedef struct TviewTracked
 {
-	Oid			relid;			/* the table as the view names it (a parent for partitions) */
-	AttrNumber	attno;
-	Oid			opfamily;		/* hash operator family of the equality */
-	bool		reaches;		/* some row tag stands on it; false: only look-ups by a root column */
+	Oid relid; /* the table as the view names it (a parent for partitions) */
+	AttrNumber attno;
+	Oid opfamily; /* hash operator family of the equality */
+	bool
+		/* some row tag stands on it; false: only look-ups by a root column */
+		reaches;
 } TviewTracked;
 
 /* One column of the tag query, after the first one ("key"). */
 typedef struct TviewTagColumn
 {
-	Oid			relid;
-	AttrNumber	attno;
-	Oid			opfamily;
-	Oid			valtype;		/* type of the value (of the element when multiple) */
-	bool		multiple;		/* the column is an array of valtype */
+	Oid relid;
+	AttrNumber attno;
+	Oid opfamily;
+	Oid valtype;   /* type of the value (of the element when multiple) */
+	bool multiple; /* the column is an array of valtype */
 } TviewTagColumn;
 
 /* A base table that the view reads. */
 typedef struct TviewSource
 {
-	Oid			relid;			/* as the view names it */
-	bool		by_row;			/* reached by row tags */
-	bool		by_relation;	/* has a relation tag: any change touches every row */
-	bool		whole_row;		/* every column is read */
-	Bitmapset  *used;			/* else: attribute numbers read, offset by FirstLowInvalidHeapAttributeNumber */
+	Oid relid;		  /* as the view names it */
+	bool by_row;	  /* reached by row tags */
+	bool by_relation; /* has a relation tag: any change touches every row */
+	bool whole_row;	  /* every column is read */
+	Bitmapset *
+		/*
+		 * else: attribute numbers read, offset by
+		 * FirstLowInvalidHeapAttributeNumber
+		 */
+		used;
 } TviewSource;
 
 typedef struct TviewLineage
 {
 	/* a view whose meaning cannot be kept: everything else is unset */
-	char	   *problem;		/* errmsg; NULL when fine */
-	int			sqlstate;
-	char	   *detail;
-	char	   *hint;
-	char	   *warning;		/* e.g. jsonb_agg without ORDER BY; NULL when none */
+	char *problem; /* errmsg; NULL when fine */
+	int sqlstate;
+	char *detail;
+	char *hint;
+	char *warning; /* e.g. jsonb_agg without ORDER BY; NULL when none */
 
-	Oid			rootid;			/* the root table */
-	AttrNumber	key_root;		/* its key column */
-	AttrNumber	key_view;		/* the view's key column */
-	bool		unique_proven;	/* at most one row per key follows from unique indexes */
-	bool		restrictable;	/* "pk = ANY(keys)" reaches the root's scan: cheap by key */
-	int			settings;		/* TVIEW_SETTING_... that the output may depend on */
-	List	   *sources;		/* of TviewSource */
-	List	   *tracked;		/* of TviewTracked, distinct; includes the root's key and all
-								 * look-up columns of the root */
-	List	   *tagcols;		/* of TviewTagColumn, in the tag query's order */
-	char	   *tag_query;		/* SQL text, fully qualified: key, then tagcols; one row per root
-								 * row; no parameters: callers wrap it */
-	int			ncolumns;		/* of the view */
-	AttrNumber *root_column;	/* per view column: attribute of the root that it plainly is, or 0 */
-	List	   *bases;			/* oids of all tables to be watched: sources and their
-								 * partitions and inheritance children, distinct */
-	List	   *views;			/* oids of views and TVIEWs (foreign tables) expanded, the view itself first */
-	List	   *functions;		/* oids of functions not of pg_catalog */
-	List	   *types;			/* oids of user-defined types (enums, domains, composites) in the output path */
+	Oid rootid;			 /* the root table */
+	AttrNumber key_root; /* its key column */
+	AttrNumber key_view; /* the view's key column */
+	/* at most one row per key follows from unique indexes */
+	bool unique_proven;
+	/* "pk = ANY(keys)" reaches the root's scan: cheap by key */
+	bool restrictable;
+	/* TVIEW_SETTING_... that the output may depend on */
+	int settings;
+	List *sources; /* of TviewSource */
+	/* of TviewTracked, distinct; with the root's key and look-up columns */
+	List *tracked;
+	List *tagcols; /* of TviewTagColumn, in the tag query's order */
+	/*
+	 * SQL text, fully qualified: key, then tagcols; one row per root row; no
+	 * parameters: callers wrap it
+	 */
+	char *tag_query;
+	int ncolumns; /* of the view */
+	/* per view column: attribute of the root that it plainly is, or 0 */
+	AttrNumber *root_column;
+	/*
+	 * oids of all tables to be watched: sources and their partitions and
+	 * inheritance children, distinct
+	 */
+	List *bases;
+	/* oids of views and TVIEWs expanded, the view itself first */
+	List *views;
+	List *functions; /* oids of functions not of pg_catalog */
+	/* oids of user-defined types in the output path */
+	List *types;
 } TviewLineage;
 
 /*
@@ -96,7 +122,8 @@ typedef struct TviewLineage
  * functions are allowed.  Never raises for what a view may contain: returns
  * the problem.  Everything is allocated in the current memory context.
  */
-extern TviewLineage *tview_lineage_analyse(Oid viewid, const char *key, List *depends_on);
+extern TviewLineage *tview_lineage_analyse(Oid viewid, const char *key,
+										   List *depends_on);
 
 /*
  * A 64-bit hash over everything outside our own tables that the meaning of
@@ -105,4 +132,4 @@ extern TviewLineage *tview_lineage_analyse(Oid viewid, const char *key, List *de
  */
 extern uint64 tview_lineage_fingerprint(const TviewLineage *lineage);
 
-#endif							/* TVIEW_LINEAGE_H */
+#endif /* TVIEW_LINEAGE_H */

@@ -21,21 +21,21 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-#define BATCH_ROWS	1000
+#define BATCH_ROWS 1000
 #define BATCH_BYTES (1024 * 1024)
 
 /* A build under way. */
 typedef struct Fill
 {
-	TviewDesc  *desc;
-	Snapshot	snapshot;
-	int			flags;
-	bool		storing;		/* the store still takes rows */
-	bool		complete;		/* it has taken all */
+	TviewDesc *desc;
+	Snapshot snapshot;
+	int flags;
+	bool storing;  /* the store still takes rows */
+	bool complete; /* it has taken all */
 	MemoryContext batch_context;
 	TviewFillBatch batch;
 	TviewProgress *progress;
-	int64		rows;
+	int64 rows;
 } Fill;
 
 /* Copies what a key came to into the batch. */
@@ -58,7 +58,8 @@ add_item(Fill *fill, const TviewComputed *computed)
 	item->nlookups = computed->nlookups;
 	item->lookups = palloc(Max(computed->nlookups, 1) * sizeof(uint64));
 	if (computed->nlookups > 0)
-		memcpy(item->lookups, computed->lookups, computed->nlookups * sizeof(uint64));
+		memcpy(item->lookups, computed->lookups,
+			   computed->nlookups * sizeof(uint64));
 	MemoryContextSwitchTo(old);
 }
 
@@ -66,12 +67,13 @@ static void
 store_batch(Fill *fill, bool last)
 {
 	MemoryContext old = MemoryContextSwitchTo(fill->batch_context);
-	int			n = fill->batch.n;
+	int n = fill->batch.n;
 
 	fill->batch.flags = fill->flags | TVIEW_WRITER_WAIT;
 	if (last && fill->complete)
 		fill->batch.flags |= TVIEW_WRITER_COMPLETE;
-	if (tview_writer_store(fill->desc, fill->snapshot, &fill->batch) != TVIEW_WRITTEN)
+	if (tview_writer_store(fill->desc, fill->snapshot, &fill->batch) !=
+		TVIEW_WRITTEN)
 		fill->storing = fill->complete = false;
 	else
 	{
@@ -97,12 +99,16 @@ run_fill(Fill *fill, bool strict)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (strict && computed->nrows > 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_CARDINALITY_VIOLATION),
-					 errmsg("view %s yields %d rows for key %s = " INT64_FORMAT,
-							fill->desc->viewname, computed->nrows, fill->desc->key_name, computed->key),
-					 errdetail("A TVIEW has at most one row for each value of its key."),
-					 errhint("Change the view so that its joins do not multiply rows of the root table.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("view %s yields %d rows for key %s = " INT64_FORMAT,
+						fill->desc->viewname, computed->nrows,
+						fill->desc->key_name, computed->key),
+				 errdetail(
+					 "A TVIEW has at most one row for each value of its key."),
+				 errhint(
+					 "Change the view so that its joins do not multiply rows of the root table.")));
 		add_item(fill, computed);
 		if (fill->batch.n == BATCH_ROWS ||
 			MemoryContextMemAllocated(fill->batch_context, true) > BATCH_BYTES)
@@ -114,9 +120,14 @@ run_fill(Fill *fill, bool strict)
 }
 
 int64
-tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict, bool *complete)
+tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
+				 bool *complete)
 {
-	Fill		fill = {.desc = desc, .snapshot = snapshot, .flags = flags, .storing = true, .complete = true};
+	Fill fill = {.desc = desc,
+				 .snapshot = snapshot,
+				 .flags = flags,
+				 .storing = true,
+				 .complete = true};
 	const char *failure;
 	TviewHandle *handle;
 
@@ -126,10 +137,12 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict, boo
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)
 		return 0;
-	fill.batch_context = AllocSetContextCreate(CurrentMemoryContext, "tview fill", ALLOCSET_DEFAULT_SIZES);
+	fill.batch_context = AllocSetContextCreate(
+		CurrentMemoryContext, "tview fill", ALLOCSET_DEFAULT_SIZES);
 	fill.batch.items = palloc(BATCH_ROWS * sizeof(TviewFillItem));
-	fill.progress = tview_store_progress_begin(handle->store, desc->relid, desc->name,
-											   Max(tview_estimate_rows(desc), 0));
+	fill.progress =
+		tview_store_progress_begin(handle->store, desc->relid, desc->name,
+								   Max(tview_estimate_rows(desc), 0));
 	PG_TRY();
 	{
 		run_fill(&fill, strict);
@@ -145,14 +158,18 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict, boo
 	return fill.rows;
 }
 
-/* True when no other transaction can have changed a base, or can change it now. */
+/*
+ * True when no other transaction can have changed a base, or can change it
+ * now.
+ */
 static bool
 bases_are_locked(const TviewDesc *desc)
 {
 	for (int i = 0; i < desc->nbases; i++)
 	{
-		Relation	base = table_open(desc->bases[i], NoLock);
-		bool		locked = CheckRelationLockedByMe(base, ShareRowExclusiveLock, true);
+		Relation base = table_open(desc->bases[i], NoLock);
+		bool locked =
+			CheckRelationLockedByMe(base, ShareRowExclusiveLock, true);
 
 		table_close(base, NoLock);
 		if (!locked)
@@ -164,11 +181,13 @@ bases_are_locked(const TviewDesc *desc)
 static void
 populate(TviewDesc *desc)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	bool		complete;
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool complete;
 
 	PushActiveSnapshot(snapshot);
-	(void) tview_fill_build(desc, snapshot, TVIEW_WRITER_CREATING | TVIEW_WRITER_APPEND, true, &complete);
+	(void) tview_fill_build(desc, snapshot,
+							TVIEW_WRITER_CREATING | TVIEW_WRITER_APPEND, true,
+							&complete);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
 }
@@ -181,17 +200,20 @@ handle_failure(const TviewDesc *desc, ErrorData *error)
 		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
 		error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN)
 		ReThrowError(error);
-	ereport(WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("%s was created, but could not be filled: %s", desc->name, error->message),
-			 errhint("Its rows are computed when they are read; tview.refresh fills it.")));
+	ereport(
+		WARNING,
+		(errcode(error->sqlerrcode),
+		 errmsg("%s was created, but could not be filled: %s", desc->name,
+				error->message),
+		 errhint(
+			 "Its rows are computed when they are read; tview.refresh fills it.")));
 	FreeErrorData(error);
 }
 
 void
 tview_fill_populate(Oid relid)
 {
-	TviewDesc  *desc = tview_meta_get(relid, false);
+	TviewDesc *desc = tview_meta_get(relid, false);
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	TviewReason reason = tview_reader_check(desc, GetLatestSnapshot());
@@ -211,7 +233,7 @@ tview_fill_populate(Oid relid)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();

@@ -25,6 +25,7 @@ extern void tview_fill_populate(Oid relid);
  * Raises ERRCODE_CARDINALITY_VIOLATION for a key with several rows when
  * strict.
  */
-extern int64 tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict, bool *complete);
+extern int64 tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags,
+							  bool strict, bool *complete);
 
-#endif							/* TVIEW_FILL_H */
+#endif /* TVIEW_FILL_H */

@@ -32,29 +32,37 @@ static void
 refuse_in_recovery(const char *what)
 {
 	if (RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot %s during recovery: the store belongs to the primary", what)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg(
+				 "cannot %s during recovery: the store belongs to the primary",
+				 what)));
 }
 
 static void
 check_table_owner(Oid relid)
 {
 	if (!pg_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE,
+					   get_rel_name(relid));
 }
 
 /* The TVIEW of that name, InvalidOid when there is none. */
 static Oid
 find_tview(const char *name)
 {
-	List	   *names;
-	Oid			relid;
+	List *names;
+	Oid relid;
 
-	if (!SplitIdentifierString(pstrdup(name), '.', &names) || names == NIL || list_length(names) > 3)
+	if (!SplitIdentifierString(pstrdup(name), '.', &names) || names == NIL ||
+		list_length(names) > 3)
 		return InvalidOid;
-	relid = RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(name)), NoLock, true);
-	return OidIsValid(relid) && tview_meta_get(relid, true) ? relid : InvalidOid;
+	relid = RangeVarGetRelid(
+		makeRangeVarFromNameList(stringToQualifiedNameList(name)), NoLock,
+		true);
+	return OidIsValid(relid) && tview_meta_get(relid, true) ? relid
+															: InvalidOid;
 }
 
 /* Resets the store of a server. */
@@ -65,22 +73,24 @@ reset_server(ForeignServer *server)
 	TviewHandle *handle;
 
 	if (!pg_foreign_server_ownercheck(server->serverid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER, server->servername);
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER,
+					   server->servername);
 	handle = tview_handle_attach(server->serverid, &failure);
 	if (handle == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_IO_ERROR),
-				 errmsg("could not open the store of server \"%s\": %s", server->servername, failure)));
+				 errmsg("could not open the store of server \"%s\": %s",
+						server->servername, failure)));
 	tview_store_reset(handle->store, "tview.reset was called");
 }
 
 Datum
 tview_reset(PG_FUNCTION_ARGS)
 {
-	char	   *target = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			relid;
+	char *target = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Oid relid;
 	ForeignServer *server;
-	TviewDesc  *desc;
+	TviewDesc *desc;
 
 	refuse_in_recovery("reset a store");
 	relid = find_tview(target);
@@ -100,7 +110,8 @@ tview_reset(PG_FUNCTION_ARGS)
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("\"%s\" is neither a TVIEW nor a server of tview_fdw", target)));
+				 errmsg("\"%s\" is neither a TVIEW nor a server of tview_fdw",
+						target)));
 	check_table_owner(relid);
 	desc = tview_meta_get(relid, false);
 	if (!tview_writer_clear(desc->serverid, relid, false))
@@ -131,20 +142,24 @@ check_fillable(TviewDesc *desc, Snapshot snapshot)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot refresh %s: %s", desc->name, reason.text)));
 	if (setting)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot refresh %s: the setting %s differs from that of the stored rows", desc->name, setting),
-				 errhint("RESET %s, or ask for the option settings 'pinned'.", setting)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg(
+				 "cannot refresh %s: the setting %s differs from that of the stored rows",
+				 desc->name, setting),
+			 errhint("RESET %s, or ask for the option settings 'pinned'.",
+					 setting)));
 }
 
 Datum
 tview_refresh(PG_FUNCTION_ARGS)
 {
-	Oid			relid = PG_GETARG_OID(0);
-	TviewDesc  *desc = tview_meta_get(relid, false);
-	Snapshot	snapshot;
-	bool		complete;
-	int64		rows;
+	Oid relid = PG_GETARG_OID(0);
+	TviewDesc *desc = tview_meta_get(relid, false);
+	Snapshot snapshot;
+	bool complete;
+	int64 rows;
 
 	refuse_in_recovery("refresh a TVIEW");
 	check_table_owner(relid);
@@ -171,9 +186,12 @@ tview_refresh(PG_FUNCTION_ARGS)
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
 	if (!complete)
-		ereport(WARNING,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s is not complete: not every row could be stored", desc->name),
-				 errhint("Transactions older than the store's floor, own uncommitted changes, or a full store prevent it; try again later.")));
+		ereport(
+			WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s is not complete: not every row could be stored",
+					desc->name),
+			 errhint(
+				 "Transactions older than the store's floor, own uncommitted changes, or a full store prevent it; try again later.")));
 	PG_RETURN_INT64(rows);
 }

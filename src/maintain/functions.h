@@ -16,4 +16,4 @@ extern Datum tview_store_stats(PG_FUNCTION_ARGS);
 extern Datum tview_cache_statistics(PG_FUNCTION_ARGS);
 extern Datum tview_build_progress(PG_FUNCTION_ARGS);
 
-#endif							/* TVIEW_FUNCTIONS_H */
+#endif /* TVIEW_FUNCTIONS_H */

@@ -5,7 +5,8 @@
  * The row trigger adds the tags of the old and the new image to the
  * transaction's set; nothing is shared before PRE_COMMIT.  A column that only
  * serves look-ups is marked when its value appears, disappears or changes, or
- * when the row's key does: an unchanged value has its index entry, or the mark of the change that brought
+ * when the row's key does: an unchanged value has its index entry, or the mark
+ * of the change that brought
  * it.  An update that changes no column that any view reads adds nothing.
  *
  * The statement triggers raise and lower the flag "being changed by me":
@@ -34,8 +35,8 @@ PG_FUNCTION_INFO_V1(tview_mark_truncate);
 /* One image of the changed row. */
 typedef struct Image
 {
-	HeapTuple	tuple;			/* NULL: there is none */
-	TupleDesc	tupdesc;
+	HeapTuple tuple; /* NULL: there is none */
+	TupleDesc tupdesc;
 } Image;
 
 /* Raises when a trigger function is called as anything else. */
@@ -53,7 +54,7 @@ get_trigger(FunctionCallInfo fcinfo, const char *name)
 static bool
 get_value(const Image *image, AttrNumber attno, Datum *value)
 {
-	bool		isnull;
+	bool isnull;
 
 	if (image->tuple == NULL)
 		return false;
@@ -61,15 +62,18 @@ get_value(const Image *image, AttrNumber attno, Datum *value)
 	return !isnull;
 }
 
-/* True when both images have bitwise the same value; a TOAST pointer equals itself only. */
+/*
+ * True when both images have bitwise the same value; a TOAST pointer equals
+ * itself only.
+ */
 static bool
 same_value(const Image *a, const Image *b, AttrNumber attno)
 {
 	Form_pg_attribute att = TupleDescAttr(a->tupdesc, attno - 1);
-	bool		null_a;
-	bool		null_b;
-	Datum		x = heap_getattr(a->tuple, attno, a->tupdesc, &null_a);
-	Datum		y = heap_getattr(b->tuple, attno, b->tupdesc, &null_b);
+	bool null_a;
+	bool null_b;
+	Datum x = heap_getattr(a->tuple, attno, a->tupdesc, &null_a);
+	Datum y = heap_getattr(b->tuple, attno, b->tupdesc, &null_b);
 
 	if (null_a || null_b)
 		return null_a && null_b;
@@ -87,7 +91,8 @@ is_relevant(const TviewBase *base, const Image *old, const Image *new)
 		if (att->attisdropped)
 			continue;
 		if (!base->all_used &&
-			!bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber, base->used))
+			!bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber,
+						   base->used))
 			continue;
 		if (!same_value(old, new, att->attnum))
 			return true;
@@ -99,7 +104,7 @@ is_relevant(const TviewBase *base, const Image *old, const Image *new)
 static bool
 set_pk(TviewMark *mark, const TviewBase *base, const Image *image)
 {
-	Datum		value;
+	Datum value;
 
 	if (base->key == InvalidAttrNumber || !get_value(image, base->key, &value))
 		return false;
@@ -132,18 +137,19 @@ static void
 mark_image(const TviewBase *base, const Image *image, const Image *other)
 {
 	/* a row that takes another key is another row, as far as look-ups go */
-	bool		same_key = other->tuple && base->key != InvalidAttrNumber &&
+	bool same_key = other->tuple && base->key != InvalidAttrNumber &&
 		same_value(image, other, base->key);
 
 	for (int i = 0; i < base->ntracked; i++)
 	{
 		TviewTrackedColumn *column = &base->tracked[i];
-		TviewMark	mark = {.rel = base->sourceid};
-		Datum		value;
+		TviewMark mark = {.rel = base->sourceid};
+		Datum value;
 
 		if (!get_value(image, column->attno, &value))
 			continue;
-		if (!column->reaches && same_key && same_value(image, other, column->attno))
+		if (!column->reaches && same_key &&
+			same_value(image, other, column->attno))
 			continue;
 		mark.tag = tview_meta_tag(&column->tagger, value);
 		if (set_pk(&mark, base, image) && column->is_key)
@@ -156,7 +162,7 @@ mark_image(const TviewBase *base, const Image *image, const Image *other)
 static void
 mark_touch(const TviewBase *base)
 {
-	TviewMark	mark = {
+	TviewMark mark = {
 		.tag = tview_tag_relation(base->sourceid),
 		.rel = base->sourceid,
 		.flags = TVIEW_MARK_TOUCH,
@@ -169,9 +175,9 @@ Datum
 tview_mark_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = get_trigger(fcinfo, "tview.mark_row");
-	TupleDesc	tupdesc = RelationGetDescr(data->tg_relation);
-	Image		old = {NULL, tupdesc};
-	Image		new = {NULL, tupdesc};
+	TupleDesc tupdesc = RelationGetDescr(data->tg_relation);
+	Image old = {NULL, tupdesc};
+	Image new = {NULL, tupdesc};
 
 	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
 		new.tuple = data->tg_trigtuple;
@@ -179,7 +185,8 @@ tview_mark_row(PG_FUNCTION_ARGS)
 		old.tuple = data->tg_trigtuple;
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 		new.tuple = data->tg_newtuple;
-	for (TviewBase *base = tview_meta_base(RelationGetRelid(data->tg_relation)); base; base = base->next)
+	for (TviewBase *base = tview_meta_base(RelationGetRelid(data->tg_relation));
+		 base; base = base->next)
 	{
 		if (old.tuple && new.tuple && !is_relevant(base, &old, &new))
 			continue;
@@ -217,7 +224,7 @@ tview_mark_relation(Oid relid, uint16 flags)
 {
 	for (TviewBase *base = tview_meta_base(relid); base; base = base->next)
 	{
-		TviewMark	mark = {
+		TviewMark mark = {
 			.tag = tview_tag_relation(base->sourceid),
 			.rel = base->sourceid,
 			.flags = TVIEW_MARK_ALL | flags,
@@ -236,7 +243,10 @@ tview_mark_truncate(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = get_trigger(fcinfo, "tview.mark_truncate");
 
-	/* marks are published with the transaction's xid: TRUNCATE assigns one in any case */
+	/*
+	 * marks are published with the transaction's xid: TRUNCATE assigns one in
+	 * any case
+	 */
 	(void) GetTopTransactionId();
 	tview_mark_relation(RelationGetRelid(data->tg_relation), TVIEW_MARK_GONE);
 	return PointerGetDatum(NULL);

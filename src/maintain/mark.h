@@ -9,7 +9,10 @@
 
 #include "meta/meta.h"
 
-/* Adds a mark on the whole of the base table to its servers' sets; flags: ALL, GONE. */
+/*
+ * Adds a mark on the whole of the base table to its servers' sets; flags:
+ * ALL, GONE.
+ */
 extern void tview_mark_relation(Oid relid, uint16 flags);
 
-#endif							/* TVIEW_MARK_H */
+#endif /* TVIEW_MARK_H */

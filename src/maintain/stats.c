@@ -34,14 +34,15 @@ PG_FUNCTION_INFO_V1(tview_build_progress);
 static List *
 list_servers(void)
 {
-	Relation	relation = table_open(ForeignServerRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
-	HeapTuple	tuple;
-	List	   *result = NIL;
+	Relation relation = table_open(ForeignServerRelationId, AccessShareLock);
+	SysScanDesc scan =
+		systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
+	List *result = NIL;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Oid			serverid = ((Form_pg_foreign_server) GETSTRUCT(tuple))->oid;
+		Oid serverid = ((Form_pg_foreign_server) GETSTRUCT(tuple))->oid;
 
 		if (tview_meta_server_is_ours(serverid))
 			result = lappend_oid(result, serverid);
@@ -54,26 +55,34 @@ list_servers(void)
 static TimestampTz
 from_unix_seconds(int64 seconds)
 {
-	return (seconds - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY) * USECS_PER_SEC;
+	return (seconds -
+			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY) *
+		USECS_PER_SEC;
 }
 
-/* The figures of one store; values beyond the path stay NULL when it cannot be opened. */
+/*
+ * The figures of one store; values beyond the path stay NULL when it cannot
+ * be opened.
+ */
 static void
 show_store(ReturnSetInfo *result, Oid serverid)
 {
 	ForeignServer *server = GetForeignServer(serverid);
 	TviewStoreOptions options;
 	const char *failure = NULL;
-	TviewHandle *handle = RecoveryInProgress() ? NULL : tview_handle_attach(serverid, &failure);
+	TviewHandle *handle =
+		RecoveryInProgress() ? NULL : tview_handle_attach(serverid, &failure);
 	TviewStoreStat stat;
-	Datum		values[14] = {0};
-	bool		nulls[14];
-	int			i = 2;
+	Datum values[14] = {0};
+	bool nulls[14];
+	int i = 2;
 
 	memset(nulls, true, sizeof(nulls));
 	tview_option_store(serverid, &options);
-	values[0] = DirectFunctionCall1(namein, CStringGetDatum(server->servername));
-	values[1] = CStringGetTextDatum(tview_handle_directory(serverid, options.store_path));
+	values[0] =
+		DirectFunctionCall1(namein, CStringGetDatum(server->servername));
+	values[1] = CStringGetTextDatum(
+		tview_handle_directory(serverid, options.store_path));
 	nulls[0] = nulls[1] = nulls[13] = false;
 	if (RecoveryInProgress())
 		failure = "the server is in recovery";
@@ -103,7 +112,7 @@ show_store(ReturnSetInfo *result, Oid serverid)
 Datum
 tview_store_stats(PG_FUNCTION_ARGS)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, list_servers())
@@ -114,11 +123,11 @@ tview_store_stats(PG_FUNCTION_ARGS)
 /* What the store holds of one TVIEW. */
 typedef struct Contents
 {
-	uint64		rows;
-	uint64		absent;
-	uint64		hollow;
-	uint64		bytes;
-	bool		complete;
+	uint64 rows;
+	uint64 absent;
+	uint64 hollow;
+	uint64 bytes;
+	bool complete;
 } Contents;
 
 /* Counts entries by kind; reads every one of them. */
@@ -126,10 +135,11 @@ static void
 count_entries(TviewTxn *txn, Oid relid, Contents *contents)
 {
 	TviewCursor *cursor;
-	TviewValue	key;
-	TviewValue	value;
-	TviewRow	row;
-	TviewStoreStatus status = tview_cursor_open(txn, TVIEW_DB_ROWS, relid, &cursor);
+	TviewValue key;
+	TviewValue value;
+	TviewRow row;
+	TviewStoreStatus status =
+		tview_cursor_open(txn, TVIEW_DB_ROWS, relid, &cursor);
 
 	if (status != TVIEW_STORE_OK)
 		return;
@@ -150,17 +160,19 @@ count_entries(TviewTxn *txn, Oid relid, Contents *contents)
 static void
 load_contents(TviewHandle *handle, Oid relid, Contents *contents)
 {
-	TviewTxn   *txn;
-	TviewState	state;
-	uint64		entries;
-	uint64		index_bytes = 0;
+	TviewTxn *txn;
+	TviewState state;
+	uint64 entries;
+	uint64 index_bytes = 0;
 
-	if (handle->epoch == 0 || tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
+	if (handle->epoch == 0 ||
+		tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
 		return;
 	if (tview_state_get(txn, relid, &state) == TVIEW_STORE_OK)
 	{
 		contents->complete = (state.flags & TVIEW_STATE_COMPLETE) != 0;
-		(void) tview_stat(txn, TVIEW_DB_ROWS, relid, &entries, &contents->bytes);
+		(void) tview_stat(txn, TVIEW_DB_ROWS, relid, &entries,
+						  &contents->bytes);
 		(void) tview_stat(txn, TVIEW_DB_INDEX, relid, &entries, &index_bytes);
 		contents->bytes += index_bytes;
 		count_entries(txn, relid, contents);
@@ -181,8 +193,9 @@ bypass_reasons(const TviewCounters *counters, uint64 *total)
 	{
 		if (counters->bypassed[i] == 0)
 			continue;
-		appendStringInfo(&json, "%s\"%s\": " UINT64_FORMAT, *total > 0 ? ", " : "",
-						 tview_reader_bypass_name(i), counters->bypassed[i]);
+		appendStringInfo(&json, "%s\"%s\": " UINT64_FORMAT,
+						 *total > 0 ? ", " : "", tview_reader_bypass_name(i),
+						 counters->bypassed[i]);
 		*total += counters->bypassed[i];
 	}
 	appendStringInfoChar(&json, '}');
@@ -192,12 +205,12 @@ bypass_reasons(const TviewCounters *counters, uint64 *total)
 static void
 show_contents(ReturnSetInfo *result, Oid relid, TviewHandle *handle)
 {
-	Contents	contents = {0};
+	Contents contents = {0};
 	const TviewCounters *counters = NULL;
-	Datum		values[13];
-	bool		nulls[13] = {false};
-	uint64		bypassed;
-	int			i = 0;
+	Datum values[13];
+	bool nulls[13] = {false};
+	uint64 bypassed;
+	int i = 0;
 
 	if (handle)
 	{
@@ -223,17 +236,20 @@ show_contents(ReturnSetInfo *result, Oid relid, TviewHandle *handle)
 Datum
 tview_cache_statistics(PG_FUNCTION_ARGS)
 {
-	ListCell   *server;
-	ListCell   *tview;
+	ListCell *server;
+	ListCell *tview;
 
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(server, list_servers())
 	{
 		const char *failure;
-		TviewHandle *handle = RecoveryInProgress() ? NULL : tview_handle_open(lfirst_oid(server), &failure);
+		TviewHandle *handle = RecoveryInProgress()
+			? NULL
+			: tview_handle_open(lfirst_oid(server), &failure);
 
 		foreach(tview, tview_meta_list(lfirst_oid(server)))
-			show_contents((ReturnSetInfo *) fcinfo->resultinfo, lfirst_oid(tview), handle);
+			show_contents((ReturnSetInfo *) fcinfo->resultinfo,
+						  lfirst_oid(tview), handle);
 	}
 	PG_RETURN_VOID();
 }
@@ -241,13 +257,14 @@ tview_cache_statistics(PG_FUNCTION_ARGS)
 static void
 show_progress(ReturnSetInfo *result, const TviewProgress *progress)
 {
-	bool		nulls[6] = {false};
-	Datum		values[6] = {
+	bool nulls[6] = {false};
+	Datum values[6] = {
 		ObjectIdGetDatum(progress->rel),
 		CStringGetTextDatum(progress->name),
 		Int32GetDatum(progress->pid),
-		TimestampTzGetDatum(from_unix_seconds(progress->started / USECS_PER_SEC) +
-							progress->started % USECS_PER_SEC),
+		TimestampTzGetDatum(
+			from_unix_seconds(progress->started / USECS_PER_SEC) +
+			progress->started % USECS_PER_SEC),
 		Int64GetDatum((int64) progress->rows_done),
 		Int64GetDatum((int64) progress->rows_expected),
 	};
@@ -258,7 +275,7 @@ show_progress(ReturnSetInfo *result, const TviewProgress *progress)
 Datum
 tview_build_progress(PG_FUNCTION_ARGS)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (RecoveryInProgress())
@@ -268,7 +285,7 @@ tview_build_progress(PG_FUNCTION_ARGS)
 		const char *failure;
 		TviewHandle *handle = tview_handle_attach(lfirst_oid(lc), &failure);
 		TviewProgress slots[TVIEW_PROGRESS_SLOTS];
-		int			n = handle ? tview_store_progress_list(handle->store, slots) : 0;
+		int n = handle ? tview_store_progress_list(handle->store, slots) : 0;
 
 		for (int i = 0; i < n; i++)
 			show_progress((ReturnSetInfo *) fcinfo->resultinfo, &slots[i]);

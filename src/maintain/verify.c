@@ -31,10 +31,10 @@ PG_FUNCTION_INFO_V1(tview_verify);
 typedef struct Verification
 {
 	ReturnSetInfo *result;
-	TviewDesc  *desc;
-	TupleDesc	tupdesc;		/* blessed copy, for the rows shown */
+	TviewDesc *desc;
+	TupleDesc tupdesc; /* blessed copy, for the rows shown */
 	TviewReader reader;
-	HTAB	   *keys;			/* that the view has */
+	HTAB *keys; /* that the view has */
 } Verification;
 
 /* A heap tuple that shares the minimal tuple's body. */
@@ -48,34 +48,38 @@ heap_tuple_of(MinimalTuple tuple)
 static Datum
 row_to_jsonb(Verification *v, MinimalTuple tuple)
 {
-	Datum		composite = heap_copy_tuple_as_datum(heap_tuple_of(tuple), v->tupdesc);
-	Datum		json = DirectFunctionCall1(row_to_json, composite);
+	Datum composite =
+		heap_copy_tuple_as_datum(heap_tuple_of(tuple), v->tupdesc);
+	Datum json = DirectFunctionCall1(row_to_json, composite);
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json)));
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(TextDatumGetCString(json)));
 }
 
 static void
-report(Verification *v, int64 key, const char *problem, MinimalTuple stored, MinimalTuple expected)
+report(Verification *v, int64 key, const char *problem, MinimalTuple stored,
+	   MinimalTuple expected)
 {
-	Datum		values[4] = {Int64GetDatum(key), CStringGetTextDatum(problem)};
-	bool		nulls[4] = {false, false, stored == NULL, expected == NULL};
+	Datum values[4] = {Int64GetDatum(key), CStringGetTextDatum(problem)};
+	bool nulls[4] = {false, false, stored == NULL, expected == NULL};
 
 	if (stored)
 		values[2] = row_to_jsonb(v, stored);
 	if (expected)
 		values[3] = row_to_jsonb(v, expected);
-	tuplestore_putvalues(v->result->setResult, v->result->setDesc, values, nulls);
+	tuplestore_putvalues(v->result->setResult, v->result->setDesc, values,
+						 nulls);
 }
 
 /* True when both rows have equal columns, byte for byte after detoasting. */
 static bool
 rows_are_equal(Verification *v, MinimalTuple a, MinimalTuple b)
 {
-	int			natts = v->tupdesc->natts;
-	Datum	   *x = palloc(natts * sizeof(Datum));
-	Datum	   *y = palloc(natts * sizeof(Datum));
-	bool	   *null_x = palloc(natts * sizeof(bool));
-	bool	   *null_y = palloc(natts * sizeof(bool));
+	int natts = v->tupdesc->natts;
+	Datum *x = palloc(natts * sizeof(Datum));
+	Datum *y = palloc(natts * sizeof(Datum));
+	bool *null_x = palloc(natts * sizeof(bool));
+	bool *null_y = palloc(natts * sizeof(bool));
 
 	heap_deform_tuple(heap_tuple_of(a), v->tupdesc, x, null_x);
 	heap_deform_tuple(heap_tuple_of(b), v->tupdesc, y, null_y);
@@ -85,7 +89,8 @@ rows_are_equal(Verification *v, MinimalTuple a, MinimalTuple b)
 
 		if (null_x[i] != null_y[i])
 			return false;
-		if (!null_x[i] && !datum_image_eq(x[i], y[i], att->attbyval, att->attlen))
+		if (!null_x[i] &&
+			!datum_image_eq(x[i], y[i], att->attbyval, att->attlen))
 			return false;
 	}
 	return true;
@@ -96,8 +101,8 @@ static TviewFound
 look_up(Verification *v, int64 key, MinimalTuple *stored)
 {
 	TviewReason reason = tview_reader_begin(&v->reader);
-	TviewRow	row;
-	TviewFound	found;
+	TviewRow row;
+	TviewFound found;
 
 	*stored = NULL;
 	if (reason.code != TVIEW_BYPASS_NONE)
@@ -115,37 +120,42 @@ look_up(Verification *v, int64 key, MinimalTuple *stored)
 static int64
 row_key(Verification *v, MinimalTuple tuple, bool *isnull)
 {
-	Datum		value = heap_getattr(heap_tuple_of(tuple), v->desc->key, v->tupdesc, isnull);
+	Datum value =
+		heap_getattr(heap_tuple_of(tuple), v->desc->key, v->tupdesc, isnull);
 
 	if (*isnull)
 		return 0;
-	return v->desc->keytype == INT2OID ? DatumGetInt16(value) :
-		v->desc->keytype == INT4OID ? DatumGetInt32(value) : DatumGetInt64(value);
+	return v->desc->keytype == INT2OID ? DatumGetInt16(value)
+		: v->desc->keytype == INT4OID  ? DatumGetInt32(value)
+									   : DatumGetInt64(value);
 }
 
 /* Compares each of the view's rows with what the store would serve. */
 static void
 verify_view(Verification *v, Snapshot snapshot, MemoryContext row_context)
 {
-	TviewStream *stream = tview_stream_open(v->desc, snapshot, NULL, 0, NULL, NULL, NULL, 0);
+	TviewStream *stream =
+		tview_stream_open(v->desc, snapshot, NULL, 0, NULL, NULL, NULL, 0);
 	MinimalTuple expected;
 
 	while ((expected = tview_stream_next(stream)) != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(row_context);
 		MinimalTuple stored;
-		bool		isnull;
-		int64		key = row_key(v, expected, &isnull);
+		bool isnull;
+		int64 key = row_key(v, expected, &isnull);
 
 		CHECK_FOR_INTERRUPTS();
 		if (!isnull)
 		{
-			TviewFound	found = look_up(v, key, &stored);
+			TviewFound found = look_up(v, key, &stored);
 
 			(void) hash_search(v->keys, &key, HASH_ENTER, NULL);
 			if (found == TVIEW_FOUND_ABSENT)
-				report(v, key, "the store says that there is no such row", NULL, expected);
-			else if (found == TVIEW_FOUND_VALID && !rows_are_equal(v, stored, expected))
+				report(v, key, "the store says that there is no such row", NULL,
+					   expected);
+			else if (found == TVIEW_FOUND_VALID &&
+					 !rows_are_equal(v, stored, expected))
 				report(v, key, "the stored row differs", stored, expected);
 		}
 		MemoryContextSwitchTo(old);
@@ -159,20 +169,22 @@ static bool
 next_stored_key(Verification *v, bool first, int64 after, int64 *key)
 {
 	TviewReason reason = tview_reader_begin(&v->reader);
-	uint64		k = first ? 0 : TVIEW_KEY_OF(after) + 1;
-	TviewValue	found = {&k, sizeof(k)};
-	TviewValue	value;
+	uint64 k = first ? 0 : TVIEW_KEY_OF(after) + 1;
+	TviewValue found = {&k, sizeof(k)};
+	TviewValue value;
 	TviewCursor *cursor;
-	bool		result = false;
+	bool result = false;
 
 	if (reason.code != TVIEW_BYPASS_NONE || (!first && after == PG_INT64_MAX))
 	{
 		tview_reader_end(&v->reader);
 		return false;
 	}
-	if (tview_cursor_open(v->reader.txn, TVIEW_DB_ROWS, v->desc->relid, &cursor) == TVIEW_STORE_OK)
+	if (tview_cursor_open(v->reader.txn, TVIEW_DB_ROWS, v->desc->relid,
+						  &cursor) == TVIEW_STORE_OK)
 	{
-		if (tview_cursor_move(cursor, TVIEW_SEEK_GE, &found, &value) == TVIEW_STORE_OK)
+		if (tview_cursor_move(cursor, TVIEW_SEEK_GE, &found, &value) ==
+			TVIEW_STORE_OK)
 		{
 			memcpy(&k, found.data, sizeof(k));
 			*key = TVIEW_PK_OF(k);
@@ -188,8 +200,8 @@ next_stored_key(Verification *v, bool first, int64 after, int64 *key)
 static void
 verify_store(Verification *v, MemoryContext row_context)
 {
-	int64		key = 0;
-	bool		first = true;
+	int64 key = 0;
+	bool first = true;
 
 	while (next_stored_key(v, first, key, &key))
 	{
@@ -211,24 +223,27 @@ verify_store(Verification *v, MemoryContext row_context)
 Datum
 tview_verify(PG_FUNCTION_ARGS)
 {
-	Oid			relid = PG_GETARG_OID(0);
+	Oid relid = PG_GETARG_OID(0);
 	Verification v = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
-	HASHCTL		ctl = {.keysize = sizeof(int64), .entrysize = sizeof(int64)};
+	HASHCTL ctl = {.keysize = sizeof(int64), .entrysize = sizeof(int64)};
 	MemoryContext row_context;
-	Snapshot	snapshot = GetActiveSnapshot();
+	Snapshot snapshot = GetActiveSnapshot();
 
 	InitMaterializedSRF(fcinfo, 0);
 	v.desc = tview_meta_get(relid, false);
 	if (!pg_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE,
+					   get_rel_name(relid));
 	for (int i = 0; i < v.desc->nbases; i++)
 		LockRelationOid(v.desc->bases[i], AccessShareLock);
 	v.tupdesc = BlessTupleDesc(CreateTupleDescCopy(v.desc->tupdesc));
 	if (tview_reader_check(v.desc, snapshot).code != TVIEW_BYPASS_NONE ||
 		tview_compute_foreign_setting(v.desc) != NULL)
-		PG_RETURN_VOID();		/* nothing would be served */
-	row_context = AllocSetContextCreate(CurrentMemoryContext, "tview verify row", ALLOCSET_DEFAULT_SIZES);
-	v.keys = hash_create("tview verify keys", 1024, &ctl, HASH_ELEM | HASH_BLOBS);
+		PG_RETURN_VOID(); /* nothing would be served */
+	row_context = AllocSetContextCreate(
+		CurrentMemoryContext, "tview verify row", ALLOCSET_DEFAULT_SIZES);
+	v.keys =
+		hash_create("tview verify keys", 1024, &ctl, HASH_ELEM | HASH_BLOBS);
 	tview_reader_init(&v.reader, v.desc, snapshot);
 	verify_view(&v, snapshot, row_context);
 	verify_store(&v, row_context);

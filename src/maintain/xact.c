@@ -40,10 +40,11 @@ typedef enum EndActionKind
 typedef struct EndAction
 {
 	EndActionKind kind;
-	Oid			serverid;
-	Oid			relid;
-	char	   *directory;
-	SubTransactionId subid;		/* an aborted subtransaction's actions are forgotten */
+	Oid serverid;
+	Oid relid;
+	char *directory;
+	SubTransactionId
+		subid; /* an aborted subtransaction's actions are forgotten */
 } EndAction;
 
 static List *end_actions = NIL;
@@ -57,9 +58,10 @@ static void
 relieve(TviewHandle *handle)
 {
 	static const TviewSettleBudget half = {.marks = 2048, .rows = 2000};
-	static const TviewSettleBudget full = {.marks = 65536, .rows = 20000, .pressure = true};
-	uint64		used = tview_log_tail(handle->store) - tview_log_head(handle->store);
-	uint64		capacity = tview_log_capacity(handle->store);
+	static const TviewSettleBudget full = {
+		.marks = 65536, .rows = 20000, .pressure = true};
+	uint64 used = tview_log_tail(handle->store) - tview_log_head(handle->store);
+	uint64 capacity = tview_log_capacity(handle->store);
 	const char *failure;
 
 	if (used < capacity / 2)
@@ -73,14 +75,15 @@ relieve(TviewHandle *handle)
 static void
 append_marks(TviewHandle *handle, const TviewMark *marks, Size n)
 {
-	uint64		portion = Max(tview_log_capacity(handle->store) / 8, 1);
-	Size		done = 0;
-	int			attempts = 0;
+	uint64 portion = Max(tview_log_capacity(handle->store) / 8, 1);
+	Size done = 0;
+	int attempts = 0;
 
 	while (done < n)
 	{
-		Size		some = Min(n - done, portion);
-		TviewStoreStatus status = tview_log_append(handle->store, &marks[done], some);
+		Size some = Min(n - done, portion);
+		TviewStoreStatus status =
+			tview_log_append(handle->store, &marks[done], some);
 
 		if (status == TVIEW_STORE_OK)
 		{
@@ -92,8 +95,10 @@ append_marks(TviewHandle *handle, const TviewMark *marks, Size n)
 			return;
 		else if (status != TVIEW_STORE_LOG_FULL || attempts++ > 0)
 		{
-			tview_store_reset(handle->store, status == TVIEW_STORE_LOG_FULL
-							  ? "the mark log is full" : tview_store_message(status));
+			tview_store_reset(handle->store,
+							  status == TVIEW_STORE_LOG_FULL
+								  ? "the mark log is full"
+								  : tview_store_message(status));
 			return;
 		}
 		else
@@ -107,8 +112,8 @@ publish(TviewPending *pending)
 {
 	TransactionId xid = GetTopTransactionIdIfAny();
 	TviewHandle *handle;
-	TviewMark  *marks;
-	Size		n;
+	TviewMark *marks;
+	Size n;
 
 	pending->published = true;
 	if (!TransactionIdIsValid(xid))
@@ -116,7 +121,8 @@ publish(TviewPending *pending)
 	handle = tview_handle_open_log(pending->serverid);
 	if (handle == NULL)
 		return;
-	n = tview_pending_collect(pending, U64FromFullTransactionId(GetTopFullTransactionId()), &marks);
+	n = tview_pending_collect(
+		pending, U64FromFullTransactionId(GetTopFullTransactionId()), &marks);
 	append_marks(handle, marks, n);
 	pfree(marks);
 }
@@ -141,10 +147,11 @@ tview_xact_mark_gone(Oid relid)
 /* ---- what happens at the end ---- */
 
 static void
-add_end_action(EndActionKind kind, Oid serverid, Oid relid, const char *directory)
+add_end_action(EndActionKind kind, Oid serverid, Oid relid,
+			   const char *directory)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	EndAction  *action = palloc0(sizeof(EndAction));
+	EndAction *action = palloc0(sizeof(EndAction));
 
 	action->kind = kind;
 	action->serverid = serverid;
@@ -159,7 +166,7 @@ add_end_action(EndActionKind kind, Oid serverid, Oid relid, const char *director
 void
 tview_xact_remove_store(Oid serverid, const char *store_path)
 {
-	char	   *directory = tview_handle_directory(serverid, store_path);
+	char *directory = tview_handle_directory(serverid, store_path);
 
 	add_end_action(END_REMOVE_STORE, serverid, InvalidOid, directory);
 }
@@ -180,11 +187,11 @@ tview_xact_drop_rows_on_abort(Oid serverid, Oid relid)
 static bool
 store_is_removed(Oid serverid)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	foreach(lc, end_actions)
 	{
-		EndAction  *action = lfirst(lc);
+		EndAction *action = lfirst(lc);
 
 		if (action->kind == END_REMOVE_STORE && action->serverid == serverid)
 			return true;
@@ -200,7 +207,8 @@ run_end_action(const EndAction *action, bool commit)
 		tview_handle_detach(action->serverid);
 		(void) tview_store_remove(action->directory);
 	}
-	else if (action->kind == (commit ? END_DROP_ROWS : END_DROP_ROWS_ON_ABORT) &&
+	else if (action->kind ==
+				 (commit ? END_DROP_ROWS : END_DROP_ROWS_ON_ABORT) &&
 			 !(commit && store_is_removed(action->serverid)))
 		tview_writer_drop_if_open(action->serverid, action->relid);
 }
@@ -208,7 +216,7 @@ run_end_action(const EndAction *action, bool commit)
 static void
 end_transaction(bool commit)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	tview_reader_abort();
 	foreach(lc, end_actions)
@@ -233,7 +241,10 @@ at_transaction_event(XactEvent event, void *arg)
 			end_transaction(true);
 			break;
 		case XACT_EVENT_PREPARE:
-			/* the outcome is not known: what was built is kept apart by its definition */
+			/*
+			 * the outcome is not known: what was built is kept apart by its
+			 * definition
+			 */
 			end_actions = NIL;
 			end_transaction(false);
 			break;
@@ -244,17 +255,20 @@ at_transaction_event(XactEvent event, void *arg)
 	}
 }
 
-/* The actions of an aborted subtransaction: what it built goes now, what it dropped stays. */
+/*
+ * The actions of an aborted subtransaction: what it built goes now, what it
+ * dropped stays.
+ */
 static void
 abort_actions(SubTransactionId subid)
 {
-	List	   *kept = NIL;
-	ListCell   *lc;
+	List *kept = NIL;
+	ListCell *lc;
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 
 	foreach(lc, end_actions)
 	{
-		EndAction  *action = lfirst(lc);
+		EndAction *action = lfirst(lc);
 
 		if (action->subid != subid)
 			kept = lappend(kept, action);
@@ -269,7 +283,7 @@ static void
 at_subtransaction_event(SubXactEvent event, SubTransactionId subid,
 						SubTransactionId parent, void *arg)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
@@ -282,7 +296,7 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId subid,
 		tview_pending_end_level(GetCurrentTransactionNestLevel(), true);
 		foreach(lc, end_actions)
 		{
-			EndAction  *action = lfirst(lc);
+			EndAction *action = lfirst(lc);
 
 			if (action->subid == subid)
 				action->subid = parent;

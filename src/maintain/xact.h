@@ -10,7 +10,10 @@
 
 extern void tview_xact_init(void);
 
-/* Registers the transaction callbacks, once per backend; called before anything is remembered. */
+/*
+ * Registers the transaction callbacks, once per backend; called before
+ * anything is remembered.
+ */
 extern void tview_xact_arm(void);
 
 /*
@@ -26,18 +29,27 @@ extern void tview_xact_note_mark(Oid serverid);
  */
 extern void tview_xact_mark_gone(Oid relid);
 
-/* Removes the store directory of a dropped server when the transaction commits. */
+/*
+ * Removes the store directory of a dropped server when the transaction
+ * commits.
+ */
 extern void tview_xact_remove_store(Oid serverid, const char *store_path);
 
 /* Drops the stored rows of a dropped TVIEW when the transaction commits. */
 extern void tview_xact_drop_rows(Oid serverid, Oid relid);
 
-/* Drops the stored rows of a TVIEW that this transaction built, should it abort. */
+/*
+ * Drops the stored rows of a TVIEW that this transaction built, should it
+ * abort.
+ */
 extern void tview_xact_drop_rows_on_abort(Oid serverid, Oid relid);
 
-/* Called at ddl_command_start: remembers whether the transaction has written anything so far. */
+/*
+ * Called at ddl_command_start: remembers whether the transaction has written
+ * anything so far.
+ */
 extern void tview_xact_note_command_start(void);
 /* True when the transaction had no xid when the running DDL command began. */
 extern bool tview_xact_was_clean(void);
 
-#endif							/* TVIEW_XACT_H */
+#endif /* TVIEW_XACT_H */

@@ -102,8 +102,8 @@ stat_file(const TviewStore *store, const char *name, uint64_t *inode,
 static bool
 files_are_whole(const TviewStore *store)
 {
-	uint64_t inode;
-	uint64_t size;
+	uint64_t inode = 0;
+	uint64_t size = 0;
 
 	if (stat_file(store, "data.mdb", &inode, &size) != 0 ||
 		inode != store->ring->data_inode ||
@@ -151,7 +151,7 @@ open_env(TviewStore *store)
 {
 	char path[PATH_MAX];
 	unsigned flags = MDB_NOTLS;
-	MDB_envinfo info;
+	MDB_envinfo info = {0};
 	MDB_txn *mdb;
 	int rc;
 

@@ -49,7 +49,10 @@ lock_log(TviewStore *store)
 		return TVIEW_STORE_RESET;
 	rc = tview_mutex_trylock(&store->ring->append_mutex);
 	if (rc == EBUSY)
-		rc = tview_mutex_lock(&store->ring->append_mutex, TVIEW_LOG_LOCK_MS);
+		rc = tview_mutex_lock(&store->ring->append_mutex,
+							  atomic_load(&store->ring->sync) != 0
+								  ? TVIEW_LOG_SYNC_LOCK_MS
+								  : TVIEW_LOG_LOCK_MS);
 	if (rc == 0)
 		return TVIEW_STORE_OK;
 	(void) tview_control_status(store, rc);

@@ -120,9 +120,9 @@ typedef enum TviewDbKind
  * fresh one (atomically, by rename; the old one is marked reset first, for
  * those who have it mapped).  Opens no LMDB environment.
  */
-extern TviewStoreStatus
-tview_store_attach(const char *dir, const TviewStoreIdentity *identity,
-				   TviewStore **store);
+extern TviewStoreStatus tview_store_attach(const char *dir,
+										   const TviewStoreIdentity *identity,
+										   TviewStore **store);
 /* Unmaps and closes everything; open transactions are aborted first. */
 extern void tview_store_detach(TviewStore *store);
 /* False when the control file was deleted or replaced under us (one fstat). */
@@ -141,8 +141,8 @@ extern void tview_store_reset(TviewStore *store, const char *reason);
  * a transaction is open here).  RESET when our control file has lost its name
  * (tview_store_is_linked): only attaching anew helps.
  */
-extern TviewStoreStatus
-tview_store_revive(TviewStore *store, const TviewStoreConfig *config);
+extern TviewStoreStatus tview_store_revive(TviewStore *store,
+										   const TviewStoreConfig *config);
 /*
  * Makes the current epoch's environment and ring usable in this process
  * (closing those of an older epoch; needs no open transaction), and applies a
@@ -151,12 +151,12 @@ tview_store_revive(TviewStore *store, const TviewStoreConfig *config);
  * changed").  To keep what the epoch has, pass NULL for config, or 0 for a
  * size.  CORRUPT when files are missing or not the epoch's: the caller resets.
  */
-extern TviewStoreStatus
-tview_store_enter(TviewStore *store, const TviewStoreConfig *config,
-				  uint64_t *epoch);
+extern TviewStoreStatus tview_store_enter(TviewStore *store,
+										  const TviewStoreConfig *config,
+										  uint64_t *epoch);
 /* For publishers: like enter, but opens the ring only. */
-extern TviewStoreStatus
-tview_store_enter_log(TviewStore *store, uint64_t *epoch);
+extern TviewStoreStatus tview_store_enter_log(TviewStore *store,
+											  uint64_t *epoch);
 /*
  * Removes a store's directory and all that is in it (after marking it reset).
  */
@@ -191,18 +191,19 @@ extern uint64_t tview_log_capacity(TviewStore *store);
 /*
  * Appends n records, all or none, in the epoch that the caller entered.
  * LOG_FULL when there is no room, RESET when the epoch is another one.  A
- * mutex that cannot be had within a second (its owner is stopped) resets the
- * store.  On I/O trouble (sync) resets too.
+ * mutex that cannot be had within a second (its owner is stopped; with sync,
+ * ten seconds, for its owner waits for the disk) resets the store.  On I/O
+ * trouble (sync) resets too.
  */
-extern TviewStoreStatus
-tview_log_append(TviewStore *store, const TviewMark *marks, size_t n);
+extern TviewStoreStatus tview_log_append(TviewStore *store,
+										 const TviewMark *marks, size_t n);
 /*
  * Copies records [from, from + n) into out.  RESET when some of them have
  * been trimmed meanwhile (from < head after the copy), or the epoch is another
  * one; IO (EINVAL) past the tail.
  */
-extern TviewStoreStatus
-tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out);
+extern TviewStoreStatus tview_log_read(TviewStore *store, uint64_t from,
+									   size_t n, TviewMark *out);
 /*
  * Moves head forward to newhead, first re-appending keep[0..nkeep) (records
  * of the trimmed range that must live on) under the same mutex.  The tail
@@ -229,8 +230,8 @@ extern void tview_read_end(TviewTxn *txn);
  * Begins a write transaction; BUSY when wait is false and another process
  * writes, and when one has not ended after five seconds.
  */
-extern TviewStoreStatus
-tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn);
+extern TviewStoreStatus tview_write_begin(TviewStore *store, bool wait,
+										  TviewTxn **txn);
 /*
  * Either ends the transaction and closes its cursors; a failed commit has
  * aborted it.  So has a change below that returns anything but OK, NOTFOUND or
@@ -245,26 +246,28 @@ extern void tview_write_abort(TviewTxn *txn);
  * The value stays valid until the transaction ends (in a write transaction:
  * until the next change).
  */
-extern TviewStoreStatus
-tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
-		  size_t keysize, TviewValue *value);
-extern TviewStoreStatus
-tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
-		  size_t keysize, const void *data, size_t size);
+extern TviewStoreStatus tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
+								  const void *key, size_t keysize,
+								  TviewValue *value);
+extern TviewStoreStatus tview_put(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
+								  const void *key, size_t keysize,
+								  const void *data, size_t size);
 /*
  * Like tview_put, but leaves the data to the caller: *room has size bytes to
  * fill at once.
  */
-extern TviewStoreStatus
-tview_put_reserve(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
-				  const void *key, size_t keysize, size_t size, void **room);
+extern TviewStoreStatus tview_put_reserve(TviewTxn *txn, TviewDbKind kind,
+										  uint32_t rel, const void *key,
+										  size_t keysize, size_t size,
+										  void **room);
 /*
  * Put of a key that sorts after every other one (MDB_APPEND); falls back to
  * tview_put_reserve.
  */
-extern TviewStoreStatus
-tview_put_append(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
-				 size_t keysize, size_t size, void **room);
+extern TviewStoreStatus tview_put_append(TviewTxn *txn, TviewDbKind kind,
+										 uint32_t rel, const void *key,
+										 size_t keysize, size_t size,
+										 void **room);
 extern TviewStoreStatus tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
 								  const void *key, size_t keysize);
 /*
@@ -272,12 +275,12 @@ extern TviewStoreStatus tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
  * have handles of it, and LMDB writes into foreign pages through the handle of
  * a dropped database.  4096 databases fit into an epoch; MAP_FULL then.
  */
-extern TviewStoreStatus
-tview_clear(TviewTxn *txn, TviewDbKind kind, uint32_t rel, bool remove);
+extern TviewStoreStatus tview_clear(TviewTxn *txn, TviewDbKind kind,
+									uint32_t rel, bool remove);
 /* Entries and pages in bytes; zeros when the database does not exist. */
-extern TviewStoreStatus
-tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries,
-		   uint64_t *bytes);
+extern TviewStoreStatus tview_stat(TviewTxn *txn, TviewDbKind kind,
+								   uint32_t rel, uint64_t *entries,
+								   uint64_t *bytes);
 
 /* A cursor lives at most as long as its transaction; several may be open. */
 extern TviewStoreStatus tview_cursor_open(TviewTxn *txn, TviewDbKind kind,
@@ -314,8 +317,8 @@ typedef struct TviewStoreStat
 	char reset_reason[120];
 } TviewStoreStat;
 
-extern TviewStoreStatus
-tview_store_stat(TviewStore *store, TviewStoreStat *stat);
+extern TviewStoreStatus tview_store_stat(TviewStore *store,
+										 TviewStoreStat *stat);
 
 /* Counters of one TVIEW, shared by all processes, added to atomically. */
 #define TVIEW_COUNT_REASONS 24
@@ -351,9 +354,9 @@ typedef struct TviewProgress
 
 #define TVIEW_PROGRESS_SLOTS 16
 /* Claims a slot (one of a dead pid is taken over), or NULL. */
-extern TviewProgress *
-tview_store_progress_begin(TviewStore *store, uint32_t rel, const char *name,
-						   uint64_t expected);
+extern TviewProgress *tview_store_progress_begin(TviewStore *store,
+												 uint32_t rel, const char *name,
+												 uint64_t expected);
 extern void tview_store_progress_end(TviewProgress *slot);
 /*
  * Copies the used slots of live processes into out[TVIEW_PROGRESS_SLOTS];

@@ -32,8 +32,13 @@
 #define TVIEW_RING_HEADER 4096
 #define TVIEW_RING_MIN_RECORDS 64
 
-#define TVIEW_LOG_LOCK_MS 1000	 /* an append's lock is held for microseconds */
-#define TVIEW_WRITE_LOCK_MS 5000 /* a write transaction's for milliseconds */
+/*
+ * How long to wait: appends hold their lock for microseconds, or while the disk
+ * works (sync); write transactions take milliseconds, now and then many.
+ */
+#define TVIEW_LOG_LOCK_MS 1000
+#define TVIEW_LOG_SYNC_LOCK_MS 10000
+#define TVIEW_WRITE_LOCK_MS 5000
 #define TVIEW_FILE_LOCK_MS 2000
 
 /* The file "control". */

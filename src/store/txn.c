@@ -21,8 +21,11 @@
 #define STALE_SLEEP_NS 200000
 #define STALE_NS_BEFORE_RESET INT64_C(2000000000)
 
-#define PAGES_BETWEEN_CHECKS \
-	256 /* growth of the file between looks for dead readers */
+/* Growth of the file between two looks for dead readers. */
+#define PAGES_BETWEEN_CHECKS 256
+
+/* Rounds of beginning while other processes change things. */
+#define MAX_ATTEMPTS 20
 
 /*
  * True when the read transaction sees the latest commit and knows all
@@ -131,22 +134,15 @@ wait_for_latest(TviewStore *store, int times, int64_t *since)
 
 /*
  * Opens the databases that the read transaction sees and the process does not
- * know.
+ * know.  Returns an LMDB code.
  */
-static TviewStoreStatus
+static int
 learn_databases(TviewStore *store)
 {
-	int rc;
-
 	/* the slot may be the last one: open_all needs one, too */
 	drop_read(store);
-	/*
-	 * a write transaction knows all of what a reader can see while it is open
-	 */
-	if (store->write.active)
-		return TVIEW_STORE_CORRUPT;
-	rc = tview_handle_open_all(store);
-	return rc == 0 ? TVIEW_STORE_OK : tview_env_status(store, rc);
+	/* a write transaction knows all that a reader can see while it is open */
+	return store->write.active ? MDB_CORRUPTED : tview_handle_open_all(store);
 }
 
 /* Does what can be done about a failed begin, once per kind of failure. */
@@ -184,17 +180,19 @@ begin_read_slowly(TviewStore *store, int rc, TviewTxn **txn)
 
 	for (;;)
 	{
-		if (rc != 0)
-			status = attempts++ < 20
-				? recover_begin(store, rc, &checked, &dropped)
-				: tview_env_status(store, rc);
-		else if (!read_is_latest(store, store->read.mdb))
+		if (rc == 0 && !read_is_latest(store, store->read.mdb))
 			status = wait_for_latest(store, ++stale, &since);
-		else if (tview_handle_is_complete(store, store->read.mdb))
+		else if (rc == 0 && tview_handle_is_complete(store, store->read.mdb))
 			return hand_out_read(store, txn);
+		else if (++attempts > MAX_ATTEMPTS)
+			status = tview_env_status(store, rc == 0 ? MDB_CORRUPTED : rc);
 		else
-			status =
-				attempts++ < 20 ? learn_databases(store) : TVIEW_STORE_CORRUPT;
+		{
+			if (rc == 0)
+				rc = learn_databases(store);
+			if (rc != 0)
+				status = recover_begin(store, rc, &checked, &dropped);
+		}
 		if (status != TVIEW_STORE_OK)
 			break;
 		rc = renew_read(store);
@@ -262,7 +260,7 @@ begin_write_locked(TviewStore *store)
 {
 	clear_dead_readers(store);
 	/* more rounds when other processes grew the map or made databases */
-	for (int round = 0; round < 20; round++)
+	for (int round = 0; round < MAX_ATTEMPTS; round++)
 	{
 		int rc = mdb_txn_begin(store->env, NULL, 0, &store->write.mdb);
 		TviewStoreStatus status = TVIEW_STORE_OK;

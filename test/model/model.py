@@ -18,38 +18,9 @@ import itertools
 import random
 import sys
 
-IN, CO, AB = 'in progress', 'committed', 'aborted'
-KEYS = VALUES = 4
+from world import ALL, LOOKUP, RELS, ROOT, TOUCH, VALIDITY, KEYS, VALUES, IN, CO, AB, Snapshot, World
+
 UNKNOWN = 1 << 60             # the floor of an epoch that has none yet
-
-# ---- the TVIEWs: what they read, and the columns that the trigger tracks for them
-# A: posts with their author's and his company's name, restrictable by every tag
-# B: users with a list of posts with comments
-# C: posts with something of all comments: a relation tag, which touch marks
-RELS = {'A': ('post', 'user', 'company'), 'B': ('user', 'post', 'comment'), 'C': ('post', 'comment')}
-ROOT = {'A': 'post', 'B': 'user', 'C': 'post'}
-VALIDITY = {'A': {'post': ['pk'], 'user': ['pk'], 'company': ['pk']},
-            'B': {'user': ['pk'], 'post': ['fk'], 'comment': ['fk']},
-            'C': {'post': ['pk'], 'comment': ['~']}}
-LOOKUP = {'A': ('fk', 'code'), 'B': ('fk',), 'C': ('code',)}
-
-def TOUCH(rel): return (rel, '~', None)
-def ALL(rel): return (rel, '*', None)
-
-
-class Snapshot:
-    def __init__(self, xmin, xmax, xip, own):
-        self.xmin, self.xmax, self.xip, self.own = xmin, xmax, xip, own
-
-    def over(self, x):
-        """x had ended when the snapshot was taken: by range, without the commit log"""
-        return x < self.xmin or (x < self.xmax and x not in self.xip and x != self.own)
-
-
-class Row:
-    """what the view and the tag query say about one root row; val None: filtered out"""
-    def __init__(self, val, tags, index):
-        self.val, self.tags, self.index = val, tags, index
 
 
 class Entry:
@@ -138,73 +109,24 @@ class Fill:
 class Violation(Exception): pass
 
 
-class Model:
+class Model(World):
     def __init__(s, seed, bug=None):
+        super().__init__()
         s.rng, s.bug = random.Random(seed), bug
         s.rate = s.WEIGHTS | s.OTHERS | s.CLIMATES[seed % len(s.CLIMATES)]
-        s.next, s.status = 10, {9: CO}
-        s.active, s.unflushed = set(), set()      # xids in progress; commits that a crash would lose
-        s.heap = {rel: [] for rel in ('company', 'user', 'post', 'comment')}   # [row, xmin, xmax]
-        s.txs = []
         s.exists = {E: 9 if s.rng.random() < s.rate['shown'] else None for E in RELS}   # the creator's xid, visible TVIEWs only
         s.store = Store(s.rate['ring'])                         # None: epoch 0, nobody serves, stores or publishes
         s.store.floor = s.store.born = s.next
-        s.readers, s.fills, s.settling = [], [], None
+        s.settling = None
         s.events = list(s.WEIGHTS)
         s.weights = list(itertools.accumulate(s.rate[e] for e in s.events))
         s.count = dict(reads=0, bypassed=0, hits=0, recomputed=0, stored=0, created=0, resets=0)
-
-    # ---- PostgreSQL: snapshots, visibility, views ----
-    def snapshot(s, own=None):
-        return Snapshot(min(s.active, default=s.next), s.next, frozenset(s.active - {own}), own)
-
-    def oldest(s):
-        """PostgreSQL's horizon: no registered snapshot is older, nor will be"""
-        return min([s.next, *s.active] + [x.snap.xmin for x in s.txs + s.readers + s.fills if x.snap])
-
-    def sees(s, S, x): return S.over(x) and s.status.get(x) == CO
-
-    def scan(s, S, rel):
-        def visible(x): return x is not None and (x == S.own or s.sees(S, x))
-        return [row for row, xmin, xmax in s.heap[rel] if visible(xmin) and not visible(xmax)]
-
-    def view(s, E, S):
-        """every root row under S, with its tags and the values of its look-up columns"""
-        posts, out = s.scan(S, 'post'), {}
-        if E == 'A':
-            users = {u['pk']: u for u in s.scan(S, 'user')}
-            companies = {c['pk']: c for c in s.scan(S, 'company')}
-            for p in posts:
-                tags, u, val = {('post', 'pk', p['pk']), ('user', 'pk', p['fk'])}, users.get(p['fk']), None
-                if u:                             # the tag stays when a filter hides the row
-                    tags.add(('company', 'pk', u['fk']))
-                    c = companies.get(u['fk'])
-                    if not p['hidden']: val = (p['data'], u['data'], c and c['data'])
-                out[p['pk']] = Row(val, tags, {('post', c, p[c]) for c in LOOKUP[E]})
-        elif E == 'B':
-            comments = s.scan(S, 'comment')
-            for u in s.scan(S, 'user'):
-                mine = [p for p in posts if p['fk'] == u['pk']]
-                tags = {('user', 'pk', u['pk']), ('post', 'fk', u['pk'])} | {('comment', 'fk', p['pk']) for p in mine}
-                said = [(p['data'], sorted(c['data'] for c in comments if c['fk'] == p['pk'])) for p in mine]
-                out[u['pk']] = Row((u['data'], sorted(x for x in said if x[1])), tags, {('user', 'fk', u['fk'])})
-        else:
-            least = sorted(c['data'] for c in s.scan(S, 'comment'))[:2]
-            for p in posts:
-                out[p['pk']] = Row((p['data'], least), {('post', 'pk', p['pk']), TOUCH('comment')},
-                                   {('post', 'code', p['code'])})
-        return out
 
     # ---- writing and publishing ----
     def take_xid(s, t):
         if t.xid is None:
             t.xid = s.next; s.status[s.next] = IN; s.active.add(s.next); s.next += 1
             if t.snap: t.snap = Snapshot(t.snap.xmin, t.snap.xmax, t.snap.xip, t.xid)
-
-    def statement_snapshot(s, t):
-        if t.iso == 'rc': return s.snapshot(t.xid)
-        if not t.snap: t.snap = s.snapshot(t.xid)
-        return t.snap
 
     def dependents(s, t, rel):
         """the TVIEWs whose triggers t fires: visible ones and its own"""
@@ -218,11 +140,11 @@ class Model:
         moved = not (old and new) or (old['pk'] != new['pk'] and s.bug != 'nokeychange')
         for row in (old, new):
             if row is None: continue
-            for c in tracked:
+            for c in sorted(tracked):
                 if c == '~':
                     if s.bug != 'notouch': t.own.append((TOUCH(rel), t.xid, None, False))
                 elif not (s.bug == 'nofk' and c == 'fk'): t.own.append(((rel, c, row[c]), t.xid, row['pk'], False))
-            for c in index_only:
+            for c in sorted(index_only):
                 if not moved and old[c] == new[c]: continue
                 if s.bug == 'nooldindex' and old and new and row is old: continue
                 if s.bug == 'nonewindex' and old and new and row is new: continue
@@ -276,8 +198,6 @@ class Model:
             t.own.pop()
         if not t.own: t.phase = s.rng.choice(['published', 'published', 'prepared'])
         if t.phase == 'prepared': s.flush()
-
-    def flush(s): s.unflushed.clear()
 
     def finish(s, t):
         """commit or abort"""
@@ -361,7 +281,10 @@ class Model:
         if not r.store or r.trimmed or S.xmin < r.floor or (S.xmin < r.view_floor and s.bug != 'nocreatefloor') \
                 or s.is_gone(E, r.marks):
             s.count['bypassed'] += 1; return
-        if want and want[0] == 'key': cand = {want[1]}
+        if want and want[0] == 'key':             # with every key known and no mark on this one, missing means "no row"
+            known = r.complete and not s.all_changed(root, r.marks, own) and want[1] not in r.rows and \
+                (s.bug == 'nocand' or want[1] not in r.marks.keys_of(root) | own.keys_of(root))
+            cand = set() if known else {want[1]}
         elif not r.complete or s.all_changed(root, r.marks, own):
             if want is None: s.fill(r.store, E, S, view, set(view), own, whole=True)
             s.count['bypassed'] += 1; return
@@ -394,7 +317,7 @@ class Model:
             if not own.touches(tags) or (s.bug == 'deleteown' and k not in view): items.append((k, view.get(k)))
             else: whole = whole and s.bug == 'wholeown'
         if any(t[0] == ROOT[E] for t in own.xids) and s.bug != 'wholeown': whole = False
-        if len(s.fills) < 5: s.fills.append(Fill(store, E, S, items, whole))
+        if len(s.fills) < 5 and (items or whole): s.fills.append(Fill(store, E, S, items, whole))
 
     def covers(s, tags, S, marks):
         """xids with marks on these tags that S sees; None while one of those commits is not flushed"""
@@ -408,18 +331,24 @@ class Model:
         marks = db.marks()
         # commits before the epoch's first floor may have no marks: all of them must be flushed
         if s.bug != 'nofloorflush' and any(x < db.born for x in s.unflushed): return
-        usable = S.xmin >= db.floor and (S.xmin >= db.view_floor[E] or f.creator)
-        if (not usable and s.bug != 'nofloorcheck') or s.is_gone(E, marks): s.fills.remove(f); return
+        usable = S.xmin >= db.floor and (S.xmin >= db.view_floor[E] or f.creator) or (f.creator and s.bug == 'createfree')
+        if not usable and s.bug == 'deletenofloor': f.items = [i for i in f.items if i[1] is None]; f.whole = False
+        elif not usable and s.bug != 'nofloorcheck': s.fills.remove(f); return
+        if s.is_gone(E, marks): s.fills.remove(f); return
         for _ in range(s.rng.randrange(1, 9)):
             if not f.items: break
             k, row = f.items.pop(s.rng.randrange(len(f.items)))
             cov = s.covers(row.tags if row else {(ROOT[E], 'pk', k)}, S, marks)
-            if cov is None and (s.bug == 'nodurable' or (s.bug == 'deleteunflushed' and not row)): cov = frozenset()
+            if cov is None and (s.bug == 'nodurable' or (s.bug in ('deleteunflushed', 'deletehollow') and not row)): cov = frozenset()
+            if s.bug in ('deletehollow', 'onlyhollow') and not row and db.rows[E].get(k): continue
+            if s.bug == 'skipunseen' and row and any(s.status.get(x) == CO for x in marks.on(row.tags) - (cov or set())): cov = None
             if cov is None: f.whole = False; continue
             db.put(E, k, row, cov); s.count['stored'] += 1
         if not f.items:
             s.fills.remove(f)
-            if f.whole: db.complete[E] = True
+            # a key may be missing because of a delete that a crash would undo
+            lost = s.unflushed & {x for t, xs in marks.xids.items() if t[0] == ROOT[E] for x in xs if s.sees(S, x)}
+            if f.whole and (not lost or s.bug == 'completeunflushed'): db.complete[E] = True
 
     # ---- settling ----
     def horizon(s, db):
@@ -547,13 +476,6 @@ class Model:
         s.vacuum(0)
         s.next = max([x for x, v in s.status.items() if v != AB] + [9]) + 1
         s.status = {x: v for x, v in s.status.items() if x < s.next}
-
-    def vacuum(s, H):
-        for rel, heap in s.heap.items():
-            for v in heap:
-                if v[2] is not None and s.status.get(v[2]) not in (CO, IN): v[2] = None
-            s.heap[rel] = [v for v in heap if s.status.get(v[1]) in (CO, IN) and not
-                           (v[2] is not None and v[2] < H and s.status.get(v[2]) == CO and v[2] not in s.unflushed)]
 
     # ---- one step of a history ----
     WEIGHTS = dict(begin=60, write=320, read=180, resume=120, store=110, settle=60, end=110, flush=3, vacuum=8,
