@@ -262,7 +262,10 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 		return;
 	if (!item->root_exists)
 	{
-		prepared->action = PREPARED_DELETE;
+		/* a crash must not bring back a row that has lost its entry */
+		if (cover_tag(writer, &covers,
+					  tview_reader_key_tag(writer->desc, item->key), 0))
+			prepared->action = PREPARED_DELETE;
 		return;
 	}
 	if (!item->storable)
@@ -421,6 +424,31 @@ count_stored(Writer *writer, const Prepared *prepared, int n)
 		__atomic_fetch_add(&counters->stored, stored, __ATOMIC_RELAXED);
 }
 
+/*
+ * True when a root row that the snapshot does not see may come back without a
+ * mark: the own transaction has removed it, or a commit that a crash would
+ * undo.  Such a key has no item that could be skipped.
+ */
+static bool
+keys_may_return(const Writer *writer)
+{
+	const TviewDesc *desc = writer->desc;
+	const TviewMarkSet *marks = writer->handle->marks;
+	const TviewMarkEntry *entry;
+
+	if (writer->pending &&
+		tview_markset_first_key(writer->pending->marks, desc->rootid,
+								desc->key_root, 0))
+		return true;
+	for (entry = tview_markset_first_key(marks, desc->rootid, desc->key_root,
+										 writer->head);
+		 entry; entry = tview_markset_next_key(marks, entry, writer->head))
+		if (tview_visibility_sees(&writer->snapshot, entry->mark.xid) &&
+			!tview_visibility_flushed(entry->mark.xid))
+			return true;
+	return false;
+}
+
 TviewWritten
 tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 {
@@ -440,8 +468,10 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 		prepare_item(&writer, &batch->items[i], &prepared[i]);
 		batch->skipped += prepared[i].action == PREPARED_SKIP;
 	}
-	if (batch->skipped > 0)
-		writer.flags &= ~TVIEW_WRITER_COMPLETE;
+	if ((batch->flags & TVIEW_WRITER_COMPLETE) &&
+		(batch->skipped > 0 || keys_may_return(&writer)))
+		batch->flags &= ~TVIEW_WRITER_COMPLETE;
+	writer.flags = batch->flags;
 	flush_floor(&writer);
 	HOLD_INTERRUPTS();
 	status = write_rows(&writer, prepared, batch->n, &allowed);

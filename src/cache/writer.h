@@ -56,9 +56,10 @@ extern bool tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot);
 
 /*
  * Stores the items in one transaction, under the rules of DESIGN ("Storing").
- * The snapshot must be registered.  COMPLETE is ignored where an item is
- * skipped, or where the rows were emptied since the build began.  Throws only
- * for lack of memory.
+ * The snapshot must be registered.  COMPLETE is ignored where the rows were
+ * emptied since the build began, and taken back from the batch's flags where an
+ * item is skipped or a root row that the snapshot does not see may come back.
+ * Throws only for lack of memory.
  */
 extern TviewWritten tview_writer_store(TviewDesc *desc, Snapshot snapshot,
 									   TviewFillBatch *batch);

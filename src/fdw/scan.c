@@ -213,12 +213,11 @@ tviewIterateForeignScan(ForeignScanState *node)
 	}
 }
 
-/* True when marks made the scan run the view, or compute rows. */
+/* True when marks made the scan run the view, or compute rows in vain. */
 static bool
 suffers_from_marks(const TviewScanState *state)
 {
-	return state->figures.recomputed > 0 ||
-		state->bypassed[TVIEW_BYPASS_GONE] > 0 ||
+	return state->computed_in_vain || state->bypassed[TVIEW_BYPASS_GONE] > 0 ||
 		state->bypassed[TVIEW_BYPASS_ALL_CHANGED] > 0 ||
 		state->bypassed[TVIEW_BYPASS_CHEAPER] > 0;
 }

@@ -138,7 +138,11 @@ compute_invalid(TviewScanState *state, Batch *batch)
 	computed =
 		tview_compute_keys(state->desc, state->snapshot, keys, n, storing);
 	for (int i = 0; i < n; i++)
+	{
 		waiting[i]->computed = &computed[i];
+		if (storing && !computed[i].root_exists)
+			state->computed_in_vain = true;
+	}
 	state->figures.recomputed += n;
 	if (storing)
 		store_computed(state, computed, n);

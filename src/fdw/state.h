@@ -55,6 +55,8 @@ typedef struct TviewScanState
 	MemoryContext batch_context; /* until the next batch */
 	TviewScanFigures figures;	 /* over all loops */
 	uint64 bypassed[TVIEW_BYPASS_COUNT];
+	/* a key that no root row has was computed: only settling ends that */
+	bool computed_in_vain;
 	bool locked; /* the bases are */
 
 	/* this (re)scan */

@@ -78,7 +78,8 @@ store_batch(Fill *fill, bool last)
 	else
 	{
 		fill->rows += n - fill->batch.skipped;
-		if (fill->batch.skipped > 0)
+		if (fill->batch.skipped > 0 ||
+			(last && !(fill->batch.flags & TVIEW_WRITER_COMPLETE)))
 			fill->complete = false;
 	}
 	if (fill->progress)

@@ -78,6 +78,9 @@ show_store(ReturnSetInfo *result, Oid serverid)
 	int i = 2;
 
 	memset(nulls, true, sizeof(nulls));
+	/* the log's and the map's figures need the files; an empty store has none */
+	if (handle && tview_store_epoch(handle->store) != 0)
+		(void) tview_handle_open(serverid, &failure);
 	tview_option_store(serverid, &options);
 	values[0] =
 		DirectFunctionCall1(namein, CStringGetDatum(server->servername));
