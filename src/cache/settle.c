@@ -138,6 +138,7 @@ commit_txn(Settler *settler)
 static TviewStoreStatus
 hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 {
+	TviewCounters *counters;
 	TviewRow row;
 	TviewStoreStatus status = begin_txn(settler);
 
@@ -151,6 +152,9 @@ hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 		return status;
 	status = tview_row_hollow(settler->txn, relid, key, lookup);
 	settler->rows++;
+	counters = tview_store_counters(settler->handle->store, relid);
+	if (counters)
+		__atomic_fetch_add(&counters->hollowed, 1, __ATOMIC_RELAXED);
 	if (status == TVIEW_STORE_OK && ++settler->rows_in_txn >= ROWS_PER_TXN)
 		status = commit_txn(settler);
 	return status;

@@ -81,6 +81,9 @@ show_store(ReturnSetInfo *result, Oid serverid)
 	/* the log's and the map's figures need the files; an empty store has none */
 	if (handle && tview_store_epoch(handle->store) != 0)
 		(void) tview_handle_open(serverid, &failure);
+	/* an epoch is entered to be looked at, but none is made for that */
+	if (handle && tview_store_epoch(handle->store) != 0)
+		handle = tview_handle_open(serverid, &failure);
 	tview_option_store(serverid, &options);
 	values[0] =
 		DirectFunctionCall1(namein, CStringGetDatum(server->servername));

@@ -105,9 +105,6 @@ tview_describe_missing_trigger(List *bases)
 	return missing;
 }
 
-/* Number of the descriptor built last in this backend. */
-static uint64 last_serial = 0;
-
 /* ---- parts of a descriptor ---- */
 
 /* True when every object of the list is still in the syscache. */
@@ -389,7 +386,6 @@ tview_describe_build(Oid relid, MemoryContext parent, TviewWatched *watched)
 		desc = palloc0(sizeof(TviewDesc));
 		desc->context = context;
 		desc->serial = ++serials;
-		desc->serial = ++last_serial;
 		fill_recorded(desc, record);
 		fill_current(desc);
 		desc->bypass = find_bypass(record);

@@ -19,7 +19,8 @@ CREATE VIEW app.v_user AS
 		(SELECT jsonb_agg(p.title ORDER BY p.pk_post) FROM app.tb_post p WHERE p.fk_user = u.pk_user)) AS data
 	FROM app.tb_user u;
 CREATE VIEW app.v_ranked AS
-	SELECT w.pk_post AS pk_ranked, w.id, w.r FROM (SELECT p.*, rank() OVER (ORDER BY p.score, p.pk_post) AS r FROM app.tb_post p) w;
+	SELECT w.pk_post AS pk_ranked, w.id, w.r FROM (
+		SELECT p.pk_post, p.id, rank() OVER (ORDER BY p.score, p.pk_post) AS r FROM app.tb_post p) w;
 ANALYZE;
 IMPORT FOREIGN SCHEMA app FROM SERVER tviews INTO app;
 SELECT tview, rows, absent, complete FROM tview.cache_stats ORDER BY tview::text;
