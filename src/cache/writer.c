@@ -594,8 +594,15 @@ tview_writer_clear(Oid serverid, Oid relid, bool drop)
 {
 	const char *failure;
 	TviewHandle *handle = tview_handle_open(serverid, &failure);
+	TviewStoreStatus status;
 
-	return handle && clear_rows(handle, relid, drop) == TVIEW_STORE_OK;
+	if (handle == NULL)
+		return false;
+	status = clear_rows(handle, relid, drop);
+
+	/* a store that was reset meanwhile, or for this failure, is empty too */
+	return status == TVIEW_STORE_OK || status == TVIEW_STORE_RESET ||
+		tview_store_epoch(handle->store) != handle->epoch;
 }
 
 void

@@ -13,7 +13,7 @@
 #include "utils/memutils.h"
 
 #define BATCH_ROWS_MAX 1024
-#define BATCH_BYTES_MAX (512 * 1024)
+#define BATCH_BYTES_MAX (128 * 1024) /* stays in a processor's cache */
 #define KEYS_PER_BATCH 512
 
 /* A key of the batch: its row, or "to be computed". */
@@ -39,29 +39,53 @@ const TviewReason tview_reason_incomplete = {TVIEW_BYPASS_INCOMPLETE,
 static const TviewReason stale_reason = {
 	TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
 
-/* A copy of a stored tuple, with the room that makes it a heap tuple. */
+/*
+ * Room for a tuple of the batch, with what makes it a heap tuple before it.
+ * It comes from a buffer that all batches of the scan use in turn: memory
+ * that is given back and taken again for each batch would cost more than the
+ * copying.
+ */
 static MinimalTuple
-copy_tuple(const TviewRow *row)
+allocate_tuple(TviewScanState *state, Size size)
 {
-	char *room = palloc(MINIMAL_TUPLE_OFFSET + row->size);
+	Size wanted = MAXALIGN(MINIMAL_TUPLE_OFFSET + size);
+	char *room;
 
+	if (state->buffer == NULL && size < BATCH_BYTES_MAX)
+		state->buffer = MemoryContextAlloc(
+			GetMemoryChunkContext(state), BATCH_BYTES_MAX);
+	if (state->buffer_used + wanted <= BATCH_BYTES_MAX)
+	{
+		room = state->buffer + state->buffer_used;
+		state->buffer_used += wanted;
+	}
+	else
+		room = palloc(wanted);
 	memset(room, 0, MINIMAL_TUPLE_OFFSET);
-	memcpy(room + MINIMAL_TUPLE_OFFSET, row->tuple, row->size);
 	return (MinimalTuple) (room + MINIMAL_TUPLE_OFFSET);
 }
 
+/* A copy of a stored tuple. */
 static MinimalTuple
-copy_minimal(MinimalTuple tuple)
+copy_tuple(TviewScanState *state, const TviewRow *row)
 {
-	char *room = palloc(MINIMAL_TUPLE_OFFSET + tuple->t_len);
+	MinimalTuple tuple = allocate_tuple(state, row->size);
 
-	memset(room, 0, MINIMAL_TUPLE_OFFSET);
-	memcpy(room + MINIMAL_TUPLE_OFFSET, tuple, tuple->t_len);
-	return (MinimalTuple) (room + MINIMAL_TUPLE_OFFSET);
+	memcpy(tuple, row->tuple, row->size);
+	return tuple;
+}
+
+static MinimalTuple
+copy_minimal(TviewScanState *state, MinimalTuple tuple)
+{
+	MinimalTuple copy = allocate_tuple(state, tuple->t_len);
+
+	memcpy(copy, tuple, tuple->t_len);
+	return copy;
 }
 
 static void
-add_entry(Batch *batch, int64 key, TviewFound found, const TviewRow *row)
+add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found, const TviewRow *row)
 {
 	BatchEntry *entry;
 
@@ -73,7 +97,7 @@ add_entry(Batch *batch, int64 key, TviewFound found, const TviewRow *row)
 	entry->computed = NULL;
 	if (found == TVIEW_FOUND_VALID)
 	{
-		entry->tuple = copy_tuple(row);
+		entry->tuple = copy_tuple(state, row);
 		batch->bytes += row->size;
 	}
 	else
@@ -178,7 +202,7 @@ publish_batch(TviewScanState *state, Batch *batch)
 		for (int j = 0; j < entry->computed->nrows; j++)
 		{
 			state->served[rows] = false;
-			state->rows[rows++] = copy_minimal(entry->computed->rows[j]);
+			state->rows[rows++] = copy_minimal(state, entry->computed->rows[j]);
 		}
 	}
 	state->nrows = rows;
@@ -351,7 +375,7 @@ read_batch(TviewScanState *state, Batch *batch)
 			used++;
 			if (!in_store || candidate != pk)
 			{
-				add_entry(batch, candidate, TVIEW_FOUND_INVALID, NULL);
+				add_entry(state, batch, candidate, TVIEW_FOUND_INVALID, NULL);
 				state->last = candidate;
 				state->has_last = true;
 				continue;
@@ -362,7 +386,7 @@ read_batch(TviewScanState *state, Batch *batch)
 			tview_cursor_close(cursor);
 			return true;
 		}
-		add_entry(batch, pk, tview_reader_validate(&state->reader, value, &row),
+		add_entry(state, batch, pk, tview_reader_validate(&state->reader, value, &row),
 				  &row);
 		state->last = pk;
 		state->has_last = true;
@@ -384,6 +408,7 @@ tview_serve_batch(TviewScanState *state)
 	bool ended;
 
 	MemoryContextReset(state->batch_context);
+	state->buffer_used = 0;
 	old = MemoryContextSwitchTo(state->batch_context);
 	batch.entries = palloc(state->batch_size * sizeof(BatchEntry));
 	reason = tview_serve_begin(state);
@@ -439,6 +464,7 @@ tview_serve_keys(TviewScanState *state)
 		return;
 	}
 	MemoryContextReset(state->batch_context);
+	state->buffer_used = 0;
 	old = MemoryContextSwitchTo(state->batch_context);
 	batch.entries = palloc(n * sizeof(BatchEntry));
 	reason = tview_serve_begin(state);
@@ -449,7 +475,7 @@ tview_serve_keys(TviewScanState *state)
 			TviewRow row;
 			int64 key = state->keys[state->next_key + i];
 
-			add_entry(&batch, key, tview_reader_get(&state->reader, key, &row),
+			add_entry(state, &batch, key, tview_reader_get(&state->reader, key, &row),
 					  &row);
 		}
 		tview_reader_end(&state->reader);

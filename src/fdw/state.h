@@ -94,6 +94,9 @@ typedef struct TviewScanState
 	bool fill_all; /* so far every row of the build was stored */
 	bool filling;
 
+	char *buffer; /* room for the tuples of one batch after the other */
+	Size buffer_used;
+
 	/* rows ready to be returned */
 	MinimalTuple *rows;
 	bool *served; /* from the store */

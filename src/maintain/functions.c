@@ -176,7 +176,8 @@ tview_refresh(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_IO_ERROR),
 				 errmsg("could not empty the store of %s", desc->name)));
-	if (!tview_writer_prepare(desc, NULL))
+	/* the first attempt may meet a store that is being reset */
+	if (!tview_writer_prepare(desc, NULL) && !tview_writer_prepare(desc, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_IO_ERROR),
 				 errmsg("could not prepare the store of %s", desc->name)));

@@ -115,7 +115,7 @@ SELECT q.n, s.* FROM (VALUES
 	(79, 'SELECT a.pk_post, b.pk_post AS other FROM @post a JOIN @post b ON b.pk_post = a.pk_post + 1 WHERE a.fk_user = 2'),
 	(80, 'SELECT v.n, p.slug FROM (VALUES (1::bigint), (2), (5000000000), (NULL)) v(n) LEFT JOIN @post p ON p.pk_post = v.n'),
 	(81, 'SELECT v.a, count(p.*) FROM (VALUES (''{1,2}''::int[]), (''{}''), (NULL), (''{3,3,NULL}'')) v(a) LEFT JOIN @post p ON p.pk_post = ANY (v.a) GROUP BY 1'),
-	(82, 'SELECT p FROM @post p WHERE pk_post < 3'),
+	(82, 'SELECT p IS NULL AS x, to_jsonb(p) AS j FROM @post p WHERE pk_post < 3'),
 	(83, 'SELECT p::text, (p).data, (p).slug FROM @post p WHERE pk_post < 3'),
 	(84, 'SELECT row_to_json(p)::text FROM @post p WHERE pk_post < 3'),
 	(85, 'SELECT FROM @post WHERE pk_post < 9'),

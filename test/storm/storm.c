@@ -1341,9 +1341,8 @@ connect_session(Session *s)
 }
 
 static bool
-is_over(const Session *s)
+is_over(void)
 {
-	(void) s;
 	return stop || (options.steps ? statements >= options.steps : now() - started > options.duration);
 }
 
@@ -1352,7 +1351,7 @@ session_main(void *arg)
 {
 	Session    *s = arg;
 
-	while (!is_over(s))
+	while (!is_over())
 	{
 		int			dice = pick(s, 100);
 
@@ -1381,36 +1380,42 @@ session_main(void *arg)
 
 /* ---- the watcher: nobody who reads waits for anything but a base table ---- */
 
+/*
+ * Statements that wait for what only maintenance could hold: a lock on a tv_*,
+ * an advisory lock, or, while reading, a row or a transaction.
+ */
+static const char watched[] =
+"SELECT a.pid, a.query_start, a.wait_event_type, a.wait_event, l.locktype, l.relation::regclass, a.query"
+" FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted"
+" WHERE a.application_name LIKE 'storm%' AND a.wait_event_type = 'Lock' AND a.state = 'active'"
+" AND (l.relation::regclass::text LIKE '%tv\\_%' OR l.locktype = 'advisory'"
+"  OR l.locktype IN ('transactionid', 'tuple') AND (a.query LIKE 'SELECT sum(w)%' OR a.query LIKE 'EXECUTE%'))";
+
 static void *
 watch(void *arg)
 {
+	static Session watcher = {.id = -1};
 	char		connection[200];
-	PGconn	   *conn;
+	char		before[60] = "";
 
 	(void) arg;
 	snprintf(connection, sizeof(connection), "dbname=%s application_name=watcher", options.database);
-	conn = PQconnectdb(connection);
-	while (!stop && !is_over(NULL))
+	watcher.conn = PQconnectdb(connection);
+	while (!is_over())
 	{
-		PGresult   *result = PQexec(conn,
-									"SELECT a.pid, a.wait_event_type, a.wait_event, a.query, l.locktype, l.relation::regclass"
-									" FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted"
-									" WHERE a.application_name LIKE 'storm%' AND a.state = 'active'"
-									" AND (l.relation::regclass::text LIKE '%.tv\\_%' OR l.locktype = 'advisory'"
-									"  OR l.locktype IN ('transactionid', 'tuple') AND (a.query LIKE 'SELECT sum(w)%' OR a.query LIKE 'EXECUTE%'))");
+		PGresult   *result = PQexec(watcher.conn, watched);
+		char		found[60] = "";
 
-		if (PQntuples(result) > 0 && !options.ddl)
-		{
-			Session    *s = &sessions[0];
-
-			report(s, "A SESSION WAITS", "pg_stat_activity", NULL);
-			print_result(result);
-		}
+		/* the two views are not of one moment: it takes two looks at the same statement */
+		if (PQntuples(result) > 0)
+			snprintf(found, sizeof(found), "%s %s", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+		if (found[0] && strcmp(found, before) == 0 && !options.ddl)
+			report(&watcher, "A SESSION WAITS", watched, result);
+		strcpy(before, found);
 		PQclear(result);
-		for (int i = 0; i < 10 && !stop && !is_over(NULL); i++)
-			usleep(50000);
+		usleep(found[0] ? 10000 : 100000);
 	}
-	PQfinish(conn);
+	PQfinish(watcher.conn);
 	return NULL;
 }
 

@@ -282,7 +282,8 @@ sub store_directory
 sub store_directories
 {
 	my ($node) = @_;
-	return glob($node->data_dir . "/base/*/pgsql_tmp_tview_*");
+	my @found = glob($node->data_dir . "/base/*/pgsql_tmp_tview_*");
+	return @found;
 }
 
 # The present epoch's files by name: data.mdb, lock.mdb, marks; and control.
