@@ -4,6 +4,7 @@
 #	make test	every test, in private servers; the last line is the verdict
 #			SUITES="unit regress" selects suites, T=name one test;
 #			test-unit, test-regress ... run one suite
+#	make soak	storms of random transactions; DURATION=600 SESSIONS= SEED=
 #	make lint	format, static checks, layering, strict build
 #	make strict	compiles everything with STRICT's warnings as errors
 #	make format	rewrites src/ the way lint wants it
@@ -92,6 +93,9 @@ test:
 test-%:
 	@ci/test $*
 
+soak:
+	@ci/soak
+
 lint:
 	@ci/lint
 
@@ -107,6 +111,6 @@ demo:
 demo-stop:
 	@examples/debian/demo-stop
 
-export PG_CONFIG T MAKE
+export PG_CONFIG T MAKE DURATION SESSIONS SEED
 
-.PHONY: clean clean-unit strict test-databases test lint format coverage demo demo-stop
+.PHONY: clean clean-unit strict test-databases test soak lint format coverage demo demo-stop

@@ -4,7 +4,7 @@
 # suite without tests passes with none; a failure never ends the script.
 # shellcheck disable=SC2034,SC2154  # shared with common.sh and ci/test
 
-all_suites=(unit model regress isolation pgtap tap)
+all_suites=(unit model regress isolation pgtap tap storm)
 
 # A hanging test fails instead of holding up everybody.
 readonly suite_limit=600 file_limit=420
@@ -219,4 +219,26 @@ run_tap_file()
 		-I "$pgxs_test/perl" -I "$tap/test/t" -I "$tap" "$file" \
 		>"$tap/$name.log" 2>&1 </dev/null || status=$?
 	echo "$status" >"$tap/$name.status"
+}
+
+# A minute of storms; T names one of them.  SEED repeats a run.
+suite_storm()
+{
+	local storm=$work/storm round status seed=${SEED:-$(date +%s)}
+	local -A rounds=(
+		[sessions]="--sessions 16 --duration 30"
+		[ddl]="--sessions 8 --ddl --duration 15"
+		[serial]="--sessions 8 --serial --ddl --duration 15"
+	)
+	storm_begin "$storm"
+	for round in "${!rounds[@]}"; do
+		[ -z "${T:-}" ] || [ "$T" = "$round" ] || continue
+		status=0
+		# shellcheck disable=SC2086  # the options are several words
+		storm_round "$storm" ${rounds[$round]} --seed "$seed" \
+			>"$storm/$round.log" 2>&1 </dev/null || status=$?
+		record_tap "storm/$round" "$storm/$round.log" "$status"
+		grep -E '^# [0-9]+ compared reads' "$storm/$round.log" | sed "s/^#/   $round, seed $seed:/" || true
+	done
+	server_stop "$storm/server" immediate
 }

@@ -525,6 +525,23 @@ prepare_state(TviewTxn *txn, TviewDesc *desc, uint64 horizon, bool *usable,
 	return tview_state_create(txn, desc, tview_visibility_next_xid(), 0);
 }
 
+/* True when the record is there already, which costs no flush and no lock. */
+static bool
+state_is_prepared(TviewHandle *handle, const TviewDesc *desc, uint32 *clears)
+{
+	TviewState state = {0};
+	TviewTxn *txn;
+	TviewStoreStatus status = tview_read_begin(handle->store, &txn);
+
+	if (status != TVIEW_STORE_OK)
+		return false;
+	status = tview_state_get(txn, desc->relid, &state);
+	tview_read_end(txn);
+	*clears = state.clears;
+	return status == TVIEW_STORE_OK &&
+		tview_state_generation_equals(state.generation, desc->generation);
+}
+
 bool
 tview_writer_prepare(TviewDesc *desc, uint32 *clears)
 {
@@ -538,6 +555,8 @@ tview_writer_prepare(TviewDesc *desc, uint32 *clears)
 
 	if (handle == NULL)
 		return false;
+	if (state_is_prepared(handle, desc, clears ? clears : &ignored))
+		return true;
 	horizon = tview_visibility_horizon();
 
 	/*

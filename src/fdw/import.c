@@ -16,6 +16,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
@@ -184,6 +185,28 @@ user_reads_view(Import *import, Relation view, const char *table)
 	return false;
 }
 
+/* True when a table can have the view's columns; reports otherwise. */
+static bool
+columns_fit_table(Import *import, Relation view, const char *table)
+{
+	TupleDesc columns = RelationGetDescr(view);
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		char *name = NameStr(TupleDescAttr(columns, i)->attname);
+
+		if (SystemAttributeByName(name) == NULL)
+			continue;
+		report_skipped(import, table, ERRCODE_DUPLICATE_COLUMN,
+					   psprintf("column \"%s\" of view \"%s.%s\" has the name of a system column",
+								name, import->schema,
+								RelationGetRelationName(view)),
+					   NULL, "Give the column of the view another name.");
+		return false;
+	}
+	return true;
+}
+
 /*
  * Appends " COLLATE schema.name" where the column's collation is not its
  * type's.
@@ -284,7 +307,8 @@ import_view(Import *import, const char *name, const char *table)
 	if (view == NULL)
 		return NULL; /* dropped meanwhile */
 
-	if (user_reads_view(import, view, table))
+	if (user_reads_view(import, view, table) &&
+		columns_fit_table(import, view, table))
 	{
 		lineage = tview_lineage_analyse(viewid, psprintf(KEY_PREFIX "%s", stem),
 										import->depends_on);

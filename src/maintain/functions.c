@@ -84,6 +84,24 @@ reset_server(ForeignServer *server)
 	tview_store_reset(handle->store, "tview.reset was called");
 }
 
+/* Empties a TVIEW, and with it the rest of a store that takes no writes. */
+static void
+empty_tview(TviewDesc *desc)
+{
+	const char *failure;
+	TviewHandle *handle;
+
+	if (tview_writer_clear(desc->serverid, desc->relid, false))
+		return;
+	handle = tview_handle_attach(desc->serverid, &failure);
+	if (handle == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_IO_ERROR),
+				 errmsg("could not empty the store of %s: %s", desc->name,
+						failure)));
+	tview_store_reset(handle->store, "a TVIEW could not be emptied");
+}
+
 Datum
 tview_reset(PG_FUNCTION_ARGS)
 {
@@ -114,11 +132,7 @@ tview_reset(PG_FUNCTION_ARGS)
 						target)));
 	check_table_owner(relid);
 	desc = tview_meta_get(relid, false);
-	if (!tview_writer_clear(desc->serverid, relid, false))
-		ereport(ERROR,
-				(errcode(ERRCODE_IO_ERROR),
-				 errmsg("could not empty the store of %s", desc->name),
-				 errhint("See tview.store for the state of the store.")));
+	empty_tview(desc);
 	PG_RETURN_VOID();
 }
 
@@ -172,15 +186,10 @@ tview_refresh(PG_FUNCTION_ARGS)
 	}
 	lock_bases(desc);
 	check_fillable(desc, GetActiveSnapshot());
-	if (!tview_writer_clear(desc->serverid, relid, false))
-		ereport(ERROR,
-				(errcode(ERRCODE_IO_ERROR),
-				 errmsg("could not empty the store of %s", desc->name)));
-	/* the first attempt may meet a store that is being reset */
-	if (!tview_writer_prepare(desc, NULL) && !tview_writer_prepare(desc, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_IO_ERROR),
-				 errmsg("could not prepare the store of %s", desc->name)));
+	empty_tview(desc);
+
+	/* the snapshot has to be later than the record; the build says if it fails */
+	(void) tview_writer_prepare(desc, NULL);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PushActiveSnapshot(snapshot);
 	rows = tview_fill_build(desc, snapshot, 0, false, &complete);

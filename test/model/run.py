@@ -15,9 +15,14 @@ from model import Model, history
 STEP = len(Model.CLIMATES)
 LIMIT = 60
 VARIANTS = ['floorlast', 'skipunseen', 'onlyhollow', 'nocreateflush', 'createfree']   # different, and right as well
-SEEDS = {
-@@
-}
+SEEDS = dict(
+    nocand=0, nocarry=0, nodurable=7, nohorizon=0, nofk=10, notouch=0, nogone=3634, nogoneclear=9,
+    nofloorflush=331, nostub=2, nohollowindex=10, nohollow=3, noallincomplete=10, nooldindex=738,
+    nonewindex=6, nokeychange=65, deleteown=7, deletenofloor=108, deleteunflushed=1237,
+    deletehollow=11479, wholeown=130, completeunflushed=3000103, nocreatelock=3,
+    nocreatefloor=2037, unclean=1017, nofloorcheck=108, notrimcheck=563, tailearly=23, headlate=16,
+    floorfirst=56, floorearly=254, snaplate=12, epochearly=89, latefloor=3615, trimfirst=9,
+    nokeep=0, keeplate=3, floorbeforerevive=1471, latepublish=0, noreadlock=2363)
 
 
 def search(mutant, seed, limit):

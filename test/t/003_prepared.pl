@@ -77,11 +77,11 @@ for my $end ('a clean restart', 'an immediate stop', 'nothing')
 prepare('late', 9);
 my $old = $node->background_psql('postgres', on_error_stop => 0);
 $old->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ");
-is($old->query(check_sql()), '', 'an old snapshot, before');
+is(check_in($old), '', 'an old snapshot, before');
 $node->safe_psql('postgres', "COMMIT PREPARED 'late'");
-is($old->query(check_sql()), '', 'an old snapshot, after');
+is(check_in($old), '', 'an old snapshot, after');
 is_equal($node, 'postgres', 'a new snapshot');
-is($old->query(check_sql()), '', 'an old snapshot, after others have read');
+is(check_in($old), '', 'an old snapshot, after others have read');
 $old->query_safe("COMMIT");
 $old->quit;
 is_equal($node, 'postgres', 'at the end');

@@ -29,19 +29,14 @@ for my $round (1 .. 6)
 		 UPDATE app.tb_post SET fk_user = 3 WHERE pk_post = 10;
 		 DELETE FROM app.tb_comment WHERE fk_post = 11;
 		 UPDATE app.tb_post SET hidden = NOT hidden WHERE pk_post = 7;");
-note "LSN 1 " . $session->query("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()");
 	# read, and so perhaps store, what is committed and not flushed
-	my $seen = $session->query(check_sql());
-note "LSN 2 " . $session->query("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()");
+	my $seen = check_in($session);
 	is($seen, '', "round $round: equal before the crash");
 	is($session->query("SELECT count(*) FROM app.tv_post WHERE data->>'title' = 'lost' AND pk_post = 5000 + $round"),
 		'1', "round $round: seen before the crash");
-note "LSN 3 " . $session->query("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()");
 	# every second time, settling has looked at them as well
 	$session->query("SELECT count(*) FROM app.tv_$_") for $round % 2 ? () : qw(post comment user post comment user);
-note "LSN 4 " . $session->query("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()");
 	my $next = $session->query("SELECT pg_snapshot_xmax(pg_current_snapshot())");
-note "LSN 5 " . $session->query("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()");
 	$node->stop('immediate');
 	eval { $session->quit };
 	$node->start;

@@ -16,7 +16,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   new_cluster load_schema create_tviews churn
-  check_sql differences is_equal figures is_warm
+  check_sql check_in is_equal figures is_warm
   store_field store_directory store_directories epoch_files
   start_session stop_session session_output wait_for
   backend_memory
@@ -211,11 +211,16 @@ sub check_sql
 	return join("UNION ALL\n", map { s/\s*$/\n/r } @parts);
 }
 
-# The differences, as text; '' where there are none.
-sub differences
+# The differences that a session beside the test sees (by a file: the SQL would
+# flood the log).
+sub check_in
 {
-	my ($node, $db, @names) = @_;
-	return $node->safe_psql($db, check_sql(@names));
+	my ($session, @names) = @_;
+	my $file = "$PostgreSQL::Test::Utils::tmp_check/"
+	  . join('_', basename($0, '.pl'), 'check', @names) . '.sql';
+	unlink $file;
+	append_to_file($file, check_sql(@names) . ";\n");
+	return scalar $session->query("\\i $file");
 }
 
 # The assertion of most tests.
