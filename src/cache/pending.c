@@ -232,6 +232,18 @@ tview_pending_collect(TviewPending *pending, uint64 xid, TviewMark **marks)
 }
 
 void
+tview_pending_collapse(TviewPending *pending)
+{
+	relation_iterator iterator;
+	RelationSlot *relation;
+
+	relation_start_iterate(pending->relations, &iterator);
+	while ((relation = relation_iterate(pending->relations, &iterator)))
+		if (relation->count > 0 && !relation->all)
+			add_all(pending, relation, 0);
+}
+
+void
 tview_pending_each(void (*visitor)(TviewPending *pending))
 {
 	ListCell *lc;

@@ -110,19 +110,24 @@ append_marks(TviewHandle *handle, const TviewMark *marks, Size n)
 static void
 publish(TviewPending *pending)
 {
-	TransactionId xid = GetTopTransactionIdIfAny();
+	uint64 xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 	TviewHandle *handle;
 	TviewMark *marks;
 	Size n;
 
 	pending->published = true;
-	if (!TransactionIdIsValid(xid))
+	if (xid == 0)
 		return;
 	handle = tview_handle_open_log(pending->serverid);
 	if (handle == NULL)
 		return;
-	n = tview_pending_collect(
-		pending, U64FromFullTransactionId(GetTopFullTransactionId()), &marks);
+	n = tview_pending_collect(pending, xid, &marks);
+	if (n > tview_log_capacity(handle->store) / 4)
+	{
+		pfree(marks);
+		tview_pending_collapse(pending);
+		n = tview_pending_collect(pending, xid, &marks);
+	}
 	append_marks(handle, marks, n);
 	pfree(marks);
 }

@@ -230,6 +230,24 @@ SELECT k.pk_comment AS pk_deep, k.id, k.fk_post,
 		   'latest', (SELECT jsonb_agg(l.data ORDER BY l.pk_latest) FROM v_latest l WHERE l.pk_latest = k.fk_user)) AS data
 FROM tb_comment k JOIN oracle.v_feed f ON f.pk_feed = k.fk_post;
 
+-- Under REPEATABLE READ a transaction may take over a key whose row another has
+-- deleted since, and then sees both rows.  What a view says then depends on its
+-- plan, and proves nothing.
+CREATE FUNCTION doubled_keys() RETURNS text STABLE LANGUAGE sql AS $$
+	SELECT string_agg(t, ' ') FROM (
+		SELECT 'company' AS t FROM app.tb_company GROUP BY pk_company HAVING count(*) > 1
+		UNION ALL SELECT 'company id' FROM app.tb_company GROUP BY id HAVING count(*) > 1
+		UNION ALL SELECT 'user' FROM app.tb_user GROUP BY pk_user HAVING count(*) > 1
+		UNION ALL SELECT 'user id' FROM app.tb_user GROUP BY id HAVING count(*) > 1
+		UNION ALL SELECT 'post' FROM app.tb_post GROUP BY pk_post HAVING count(*) > 1
+		UNION ALL SELECT 'post id' FROM app.tb_post GROUP BY id HAVING count(*) > 1
+		UNION ALL SELECT 'comment' FROM app.tb_comment GROUP BY pk_comment HAVING count(*) > 1
+		UNION ALL SELECT 'tag' FROM app.tb_tag GROUP BY pk_tag HAVING count(*) > 1
+		UNION ALL SELECT 'tag id' FROM app.tb_tag GROUP BY id HAVING count(*) > 1
+		UNION ALL SELECT 'post_tag' FROM app.tb_post_tag GROUP BY fk_post, fk_tag HAVING count(*) > 1
+		UNION ALL SELECT 'event' FROM app.tb_event GROUP BY pk_event HAVING count(*) > 1) d
+$$;
+
 -- A trigger function that reads: during statements, cascades and the commit.
 -- Sessions switch it on with storm.trigger = 'on'.
 CREATE FUNCTION check_inside() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -247,7 +265,7 @@ BEGIN
 				UNION ALL SELECT 1, t::text FROM app.tv_comment t WHERE fk_post = post
 				UNION ALL SELECT -1, t::text FROM app.v_comment t WHERE fk_post = post) u
 			GROUP BY u.x HAVING sum(w) <> 0) d;
-		IF bad IS NOT NULL THEN
+		IF bad IS NOT NULL AND app.doubled_keys() IS NULL THEN
 			RAISE EXCEPTION 'mismatch in trigger % % %: %', TG_NAME, TG_OP, post, bad USING ERRCODE = 'TV001';
 		END IF;
 	END IF;
