@@ -26,6 +26,9 @@ storm_round()
 {
 	local dir=$1
 	shift
+	# what a failed round has left
+	echo "SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts \gexec" |
+		"$pg_bin/psql" -qX -d storm >/dev/null 2>&1 || true
 	"$pg_bin/psql" -qX -d postgres -c "SET client_min_messages = error" \
 		-c "DROP DATABASE IF EXISTS storm" -c "CREATE DATABASE storm" &&
 		"$pg_bin/psql" -qX -v ON_ERROR_STOP=1 -d storm -f test/storm/schema.sql &&

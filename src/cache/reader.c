@@ -260,17 +260,15 @@ try_begin(TviewReader *reader, bool *again)
 {
 	TviewStore *store = reader->handle->store;
 	TviewReason result;
-	uint64 floor;
 
 	*again = false;
 	reader->head = tview_log_head(store);
-	floor = tview_store_floor(store);
-	if (reader->snapshot.xmin < floor)
-		return reason(TVIEW_BYPASS_FLOOR,
-					  "the snapshot is older than the stored rows may be");
 	result = begin_txn(reader);
 	if (result.code != TVIEW_BYPASS_NONE)
 		return result;
+	if (reader->snapshot.xmin < tview_store_floor(store))
+		return reason(TVIEW_BYPASS_FLOOR,
+					  "the snapshot is older than the stored rows may be");
 	reader->tail = tview_log_tail(store);
 	reader->marked = reader->head != reader->tail;
 	if (tview_store_epoch(store) != reader->handle->epoch)

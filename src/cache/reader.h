@@ -7,11 +7,12 @@
  * ends.  A scan begins and ends many times; rows validate one by one, so
  * nothing needs to be consistent across.
  *
- * Order in begin: epoch, head, floor, LMDB, state, tail.  A settler raises
- * the floor before it settles under pressure, commits rows before it moves
- * the head, and re-appends before it trims: so whatever was trimmed before
- * our head is in the rows that we see, and whatever is trimmed later is in
- * [head, tail).
+ * Order in begin: epoch, head, LMDB, floor, tail.  A settler raises the floor
+ * before it settles under pressure, commits rows before it moves the head, and
+ * re-appends before it trims: so whatever was trimmed before our head is in
+ * the rows that we see, and whatever is trimmed later is in [head, tail).  The
+ * floor is read after LMDB has begun: a row that was stored above a new floor,
+ * without covers because its marks are trimmed, comes with that floor.
  */
 #ifndef TVIEW_READER_H
 #define TVIEW_READER_H

@@ -31,7 +31,6 @@ typedef struct Prepared
 	enum
 	{
 		PREPARED_PUT,
-		PREPARED_HOLLOW,
 		PREPARED_DELETE,
 		PREPARED_SKIP
 	} action;
@@ -270,7 +269,11 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 	}
 	if (!item->storable)
 	{
-		prepared->action = PREPARED_HOLLOW;
+		/* several rows: the key and its look-ups are kept, to be computed */
+		prepared->row.flags = TVIEW_ROW_HOLLOW;
+		prepared->row.nlookups = item->nlookups;
+		prepared->row.lookups = item->lookups;
+		prepared->action = PREPARED_PUT;
 		return;
 	}
 	for (int i = 0; i < item->ntags; i++)
@@ -332,8 +335,6 @@ apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool append)
 		case PREPARED_PUT:
 			return tview_row_put(txn, relid, prepared->key, &prepared->row,
 								 append);
-		case PREPARED_HOLLOW:
-			return tview_row_hollow(txn, relid, prepared->key, 0);
 		case PREPARED_DELETE:
 			/*
 			 * only what nobody can serve any more: others are found by their

@@ -451,7 +451,7 @@ class Model(World):
         t.creating = E; t.locked = set(RELS[E]) if s.bug != 'nocreatelock' else set(); s.count['created'] += 1
         if not s.store: return
         s.store.clear(E); s.store.view_floor[E] = s.next
-        if clean or s.bug == 'unclean':
+        if clean or s.bug in ('unclean', 'latest'):
             S = s.statement_snapshot(t) if s.bug == 'unclean' else s.snapshot(t.xid)
             if s.bug != 'nocreateflush': s.flush()
             s.fills.append(Fill(s.store, E, S, list(s.view(E, S).items()), True, t))

@@ -14,7 +14,8 @@ from model import Model, history
 
 STEP = len(Model.CLIMATES)
 LIMIT = 60
-VARIANTS = ['floorlast', 'skipunseen', 'onlyhollow', 'nocreateflush', 'createfree']   # different, and right as well
+VARIANTS = ['floorlast', 'skipunseen', 'onlyhollow', 'nocreateflush', 'createfree',
+            'latest']           # different, and right as well
 SEEDS = dict(
     nocand=0, nocarry=0, nodurable=7, nohorizon=0, nofk=10, notouch=0, nogone=3634, nogoneclear=9,
     nofloorflush=331, nostub=2, nohollowindex=10, nohollow=3, noallincomplete=10, nooldindex=738,

@@ -67,7 +67,7 @@ CREATE VIEW app.v_foreign AS SELECT u.pk_user AS pk_foreign FROM app.tb_user u J
 CREATE VIEW app.v_catalog AS SELECT u.pk_user AS pk_catalog, (SELECT count(*) FROM pg_class) FROM app.tb_user u;
 CREATE VIEW app.v_tview AS SELECT u.pk_user AS pk_tview, (SELECT count(*) FROM tview.status) FROM app.tb_user u;
 CREATE VIEW app.v_sequence AS SELECT u.pk_user AS pk_sequence, (SELECT last_value FROM app.s) FROM app.tb_user u;
-CREATE VIEW app.v_system AS SELECT u.pk_user AS pk_system, u.xmin::text FROM app.tb_user u;
+CREATE VIEW app.v_system AS SELECT u.pk_user AS pk_system, u.xmin::text AS x FROM app.tb_user u;
 CREATE VIEW app.v_ctid AS SELECT u.pk_user AS pk_ctid FROM app.tb_user u ORDER BY ctid;
 CREATE VIEW app.v_sample AS SELECT u.pk_user AS pk_sample FROM app.tb_user u TABLESAMPLE SYSTEM (50);
 CREATE VIEW app.v_update AS SELECT u.pk_user AS pk_update FROM app.tb_user u FOR UPDATE;

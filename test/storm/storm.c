@@ -17,6 +17,7 @@
 #include <getopt.h>
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,7 @@
 #define HISTORY		40
 #define SESSIONS_MAX 400
 #define GIDS_MAX	24
+#define GID_SIZE	40
 
 /* ---- what is read ---- */
 
@@ -114,7 +116,8 @@ static struct
 	uint64_t	seed;
 	bool		serial;
 	bool		ddl;
-	bool		kill;
+	int			terminate;		/* a backend every so many milliseconds */
+	int			crash;			/* likewise, with SIGKILL: the server restarts */
 	bool		keep_going;
 	bool		tap;
 	const char *trace;
@@ -130,7 +133,7 @@ static FILE *trace;
 static long compared[2][NVIEWS];
 static long other_compared;		/* joins, cursors, reads in triggers' statements */
 
-static long statements, commits, rollbacks, prepares, expected_errors, doubled_keys;
+static long statements, commits, rollbacks, prepares, expected_errors, doubled_keys, ended_backends;
 static long slowest_read_us;
 static char slowest_read[600];
 
@@ -336,14 +339,17 @@ is_expected(const Session *s, const char *state, bool is_read)
 	for (int i = 0; always[i]; i++)
 		if (strcmp(state, always[i]) == 0)
 			return true;
+	/* a lost connection, and what was prepared in it */
+	if ((options.terminate || options.crash) &&
+		(strncmp(state, "57P", 3) == 0 || state[0] == '\0' || strcmp(state, "42704") == 0 || strcmp(state, "55000") == 0))
+		return true;
 	if (is_read)
 		return (s->serializable && strcmp(state, "40001") == 0) ||
 			(options.ddl && strcmp(state, "40P01") == 0);
 	for (int i = 0; writes[i]; i++)
 		if (strcmp(state, writes[i]) == 0)
 			return true;
-	/* deferred updates of a moved partition row and the like */
-	return options.kill && (strncmp(state, "57P", 3) == 0 || state[0] == '\0');
+	return false;
 }
 
 static void connect_session(Session *s);
@@ -355,7 +361,6 @@ recover(Session *s)
 	if (PQstatus(s->conn) != CONNECTION_OK)
 	{
 		PQfinish(s->conn);
-		s->conn = NULL;
 		connect_session(s);
 		return;
 	}
@@ -1182,28 +1187,52 @@ change_definition(Session *s)
 /* ---- prepared transactions, ended by whichever session comes by ---- */
 
 static pthread_mutex_t gid_lock = PTHREAD_MUTEX_INITIALIZER;
-static char gids[GIDS_MAX][40];
+static char gids[GIDS_MAX][GID_SIZE];
 static int	ngids = 0;
 static int	gid_count = 0;
+
+/* Takes one out of the list; false when there is none. */
+static bool
+take_gid(Session *s, char *gid)
+{
+	int			i;
+
+	pthread_mutex_lock(&gid_lock);
+	if (ngids == 0)
+	{
+		pthread_mutex_unlock(&gid_lock);
+		return false;
+	}
+	i = pick(s, ngids) - 1;
+	memcpy(gid, gids[i], GID_SIZE);
+	memcpy(gids[i], gids[--ngids], GID_SIZE);
+	pthread_mutex_unlock(&gid_lock);
+	return true;
+}
+
+/* Where connections get lost the list is not to be trusted: asks the server. */
+static bool
+find_gid(Session *s, char *gid)
+{
+	PGresult   *result = run_kind(s, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
+								  " ORDER BY random() LIMIT 1", true);
+	bool		found = result && PQntuples(result) == 1;
+
+	if (found)
+		snprintf(gid, GID_SIZE, "%s", PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return found;
+}
 
 static void
 end_prepared(Session *s, bool all)
 {
-	char		gid[40];
+	char		gid[GID_SIZE];
 
 	do
 	{
-		pthread_mutex_lock(&gid_lock);
-		if (ngids == 0)
-		{
-			pthread_mutex_unlock(&gid_lock);
+		if (!(options.terminate || options.crash ? find_gid(s, gid) : take_gid(s, gid)))
 			return;
-		}
-		int			i = pick(s, ngids) - 1;
-
-		memcpy(gid, gids[i], sizeof(gid));
-		memcpy(gids[i], gids[--ngids], sizeof(gid));
-		pthread_mutex_unlock(&gid_lock);
 		run(s, "%s PREPARED '%s'", chance(s, 70) ? "COMMIT" : "ROLLBACK", gid);
 	} while (all);
 }
@@ -1211,7 +1240,7 @@ end_prepared(Session *s, bool all)
 static void
 prepare_transaction(Session *s)
 {
-	char		gid[40];
+	char		gid[GID_SIZE];
 	bool		room;
 
 	pthread_mutex_lock(&gid_lock);
@@ -1228,7 +1257,7 @@ prepare_transaction(Session *s)
 	COUNT(prepares);
 	pthread_mutex_lock(&gid_lock);
 	if (ngids < GIDS_MAX)
-		memcpy(gids[ngids++], gid, sizeof(gid));
+		memcpy(gids[ngids++], gid, GID_SIZE);
 	pthread_mutex_unlock(&gid_lock);
 }
 
@@ -1288,7 +1317,9 @@ run_transaction(Session *s)
 	s->in_transaction = true;
 	if (slow)
 		n *= 3;
-	if (chance(s, 3))
+	if (chance(s, 3) && !options.serial)
+		run(s, "SET LOCAL statement_timeout = %d", pick(s, 15));
+	if (chance(s, 3) && s->in_transaction)
 		run(s, "SET LOCAL tview.max_marks_per_transaction = %d", pick(s, 8));
 	for (int i = 0; i < n && s->in_transaction && !stop; i++)
 	{
@@ -1330,12 +1361,12 @@ connect_session(Session *s)
 	char		connection[200];
 
 	snprintf(connection, sizeof(connection), "dbname=%s application_name=storm%d", options.database, s->id);
-	for (int attempt = 0; attempt < 100; attempt++)
+	for (int attempt = 0; attempt < 600; attempt++)
 	{
 		s->conn = PQconnectdb(connection);
 		if (PQstatus(s->conn) == CONNECTION_OK)
 			break;
-		if (attempt == 99)
+		if (attempt == 599)
 		{
 			fprintf(stderr, "storm: %s\n", PQerrorMessage(s->conn));
 			exit(2);
@@ -1401,6 +1432,29 @@ static const char watched[] =
 " AND (l.relation::regclass::text LIKE '%tv\\_%' OR l.locktype = 'advisory'"
 "  OR l.locktype IN ('transactionid', 'tuple') AND (a.query LIKE 'SELECT sum(w)%' OR a.query LIKE 'EXECUTE%'))";
 
+/* Ends a backend, the hard way too. */
+static void
+end_backend(PGconn *conn)
+{
+	static double next = 0;
+	int			pause = options.crash ? options.crash : options.terminate;
+	PGresult   *result;
+
+	if (pause == 0 || now() < next)
+		return;
+	if (next > 0)
+	{
+		result = PQexec(conn, options.crash ?
+						"SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'storm%' AND state <> 'idle' ORDER BY random() LIMIT 1" :
+						"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'storm%' ORDER BY random() LIMIT 1");
+		if (options.crash && PQntuples(result) == 1)
+			kill(atoi(PQgetvalue(result, 0, 0)), SIGKILL);
+		PQclear(result);
+		COUNT(ended_backends);
+	}
+	next = now() + pause / 1000.0;
+}
+
 static void *
 watch(void *arg)
 {
@@ -1413,7 +1467,12 @@ watch(void *arg)
 	watcher.conn = PQconnectdb(connection);
 	while (!is_over())
 	{
-		PGresult   *result = PQexec(watcher.conn, watched);
+		PGresult   *result;
+
+		if (PQstatus(watcher.conn) != CONNECTION_OK)
+			PQreset(watcher.conn);
+		end_backend(watcher.conn);
+		result = PQexec(watcher.conn, watched);
 		char		found[60] = "";
 
 		/* the two views are not of one moment: it takes two looks at the same statement */
@@ -1457,8 +1516,8 @@ summarise(void)
 	for (int schema = 0; schema < 2; schema++)
 		for (int i = 0; i < NVIEWS; i++)
 			total += compared[schema][i];
-	printf("# %ld compared reads, %ld statements, %ld commits, %ld prepared, %ld rollbacks after errors, %ld expected errors, %ld reads over doubled keys\n",
-		   total, statements, commits, prepares, rollbacks, expected_errors, doubled_keys);
+	printf("# %ld compared reads, %ld statements, %ld commits, %ld prepared, %ld rollbacks after errors, %ld expected errors, %ld reads over doubled keys, %ld backends ended\n",
+		   total, statements, commits, prepares, rollbacks, expected_errors, doubled_keys, ended_backends);
 	printf("# %d sessions, %.1f s, slowest read %.1f ms, seed %llu%s\n# slowest: %s\n", options.sessions, now() - started,
 		   slowest_read_us / 1000.0, (unsigned long long) options.seed, options.serial ? ", serial" : "", slowest_read);
 	print_query(sessions[0].conn, "use of the stores",
@@ -1483,7 +1542,8 @@ static void
 usage(void)
 {
 	puts("storm [--database NAME] [--sessions N] [--duration SECONDS] [--seed N]\n"
-		 "      [--serial] [--steps N] [--ddl] [--keep-going] [--trace FILE]");
+		 "      [--serial] [--steps N] [--ddl] [--terminate MS] [--crash MS]\n"
+		 "      [--keep-going] [--trace FILE]");
 }
 
 int
@@ -1493,6 +1553,7 @@ main(int argc, char **argv)
 		{"database", required_argument, NULL, 'd'}, {"sessions", required_argument, NULL, 'n'},
 		{"duration", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
 		{"serial", no_argument, NULL, '1'}, {"steps", required_argument, NULL, 'c'},
+		{"terminate", required_argument, NULL, 'm'}, {"crash", required_argument, NULL, 'K'},
 		{"ddl", no_argument, NULL, 'x'}, {"keep-going", no_argument, NULL, 'k'},
 		{"trace", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}
 	};
@@ -1511,6 +1572,8 @@ main(int argc, char **argv)
 			case '1': options.serial = true; break;
 			case 'c': options.steps = atol(optarg); break;
 			case 'x': options.ddl = true; break;
+			case 'm': options.terminate = atoi(optarg); break;
+			case 'K': options.crash = atoi(optarg); break;
 			case 'k': options.keep_going = true; break;
 			case 'o': options.trace = optarg; break;
 			default: usage(); return c == 'h' ? 0 : 2;

@@ -37,22 +37,6 @@ sub overwrite
 	return;
 }
 
-sub flip
-{
-	my ($path, $every) = @_;
-	open(my $file, '+<:raw', $path) or die "could not open $path: $!";
-	my $size = -s $path;
-	for (my $at = $every / 2; $at < $size; $at += $every)
-	{
-		seek($file, $at, 0);
-		read($file, my $byte, 1);
-		seek($file, $at, 0);
-		print $file chr(ord($byte) ^ (1 << ($at / $every) % 8));
-	}
-	close($file) or die "could not write $path: $!";
-	return;
-}
-
 sub files { return epoch_files($directory) }
 
 sub garbage { return pack('L*', map { int(rand(2**32)) } 1 .. $_[0] / 4) }
@@ -161,18 +145,6 @@ $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'a store again' WHER
 recovers('the file is gone');
 is(store_field($node, 'postgres', 'state'), 'ok', 'tview.store is content again');
 
-# Damage that opening cannot see: in the middle of rows and of the log.
-for my $round (1 .. 4)
-{
-	$node->stop;
-	my %files = files();
-	flip($files{'data.mdb'}, 4096 * $round + 700 * $round);
-	$node->start;
-	recovers("stopped, data.mdb has flipped bits ($round)", 1);
-	is_equal($node, 'postgres', "flipped bits ($round), once more");
-	$node->safe_psql('postgres', "SELECT tview.reset('tviews')");
-	is_equal($node, 'postgres', "flipped bits ($round), after tview.reset");
-}
 for my $round (1 .. 3)
 {
 	# marks that are pending, then damaged

@@ -16,16 +16,19 @@ DECLARE
 	k text := quote_ident(keyname);
 	c record;
 	probe text;
+	-- json cannot be compared: rows as text then
+	r text := CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = tview AND a.atttypid = 'json'::regtype)
+		THEN 't::text' ELSE 't.*' END;
 BEGIN
 	RETURN QUERY VALUES
-		('scan', 'SELECT t.* FROM %1$s t'),
+		('scan', format('SELECT %s FROM %%1$s t', r)),
 		('rows', 'SELECT t::text FROM %1$s t'),
 		('count', 'SELECT count(*) FROM %1$s t'),
 		('keys only', format('SELECT t.%s FROM %%1$s t', k)),
-		('list', format('SELECT t.* FROM %%1$s t WHERE t.%s IN (1, 2, 4, 7, 1000, -1)', k)),
-		('array', format('SELECT t.* FROM %%1$s t WHERE t.%s = ANY (ARRAY(SELECT num FROM chk.probe))', k)),
-		('range', format('SELECT t.* FROM %%1$s t WHERE t.%1$s > 1 AND t.%1$s <= 4', k)),
-		('from', format('SELECT t.* FROM %%1$s t WHERE t.%1$s >= (SELECT 3)', k)),
+		('list', format('SELECT %s FROM %%1$s t WHERE t.%s IN (1, 2, 4, 7, 1000, -1)', r, k)),
+		('array', format('SELECT %s FROM %%1$s t WHERE t.%s = ANY (ARRAY(SELECT num FROM chk.probe))', r, k)),
+		('range', format('SELECT %2$s FROM %%1$s t WHERE t.%1$s > 1 AND t.%1$s <= 4', k, r)),
+		('from', format('SELECT %2$s FROM %%1$s t WHERE t.%1$s >= (SELECT 3)', k, r)),
 		('first', format('SELECT array_agg(s.r) FROM (SELECT t::text AS r FROM %%1$s t ORDER BY t.%s LIMIT 2) s', k)),
 		('last', format('SELECT array_agg(s.r) FROM (SELECT t::text AS r FROM %%1$s t ORDER BY t.%s DESC LIMIT 2) s', k)),
 		('page', format('SELECT array_agg(s.r) FROM (SELECT t::text AS r FROM %%1$s t WHERE t.%1$s < 5 ORDER BY t.%1$s DESC LIMIT 2 OFFSET 1) s', k));
@@ -43,10 +46,10 @@ BEGIN
 		CONTINUE WHEN probe IS NULL;
 		RETURN QUERY SELECT 'by ' || c.name, format(
 			'SELECT p.%2$s AS probe, s.* FROM (SELECT DISTINCT %2$s FROM chk.probe WHERE %2$s IS NOT NULL) p,'
-			' LATERAL (SELECT t.* FROM %%1$s t WHERE t.%1$s = p.%2$s OFFSET 0) s', c.name, probe);
+			' LATERAL (SELECT %3$s FROM %%1$s t WHERE t.%1$s = p.%2$s OFFSET 0) s', c.name, probe, r);
 	END LOOP;
 	RETURN QUERY SELECT 'by key ' || n,
-		format('SELECT t.* FROM %%1$s t WHERE t.%s = %s', k, n)
+		format('SELECT %s FROM %%1$s t WHERE t.%s = %s', r, k, n)
 		FROM generate_series(2, 3) n;
 END $$;
 
