@@ -85,7 +85,7 @@ add_indexes(uint64 *hash, Relation rel)
 
 	foreach(lc, RelationGetIndexList(rel))
 	{
-		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+		Relation index = tview_relation_open(lfirst_oid(lc));
 		Form_pg_index form = index->rd_index;
 		uint64 one = 0;
 
@@ -99,7 +99,7 @@ add_indexes(uint64 *hash, Relation rel)
 			}
 			sum += one;
 		}
-		index_close(index, AccessShareLock);
+		tview_relation_close(index);
 	}
 	add_number(hash, (int64) sum);
 }
@@ -108,7 +108,7 @@ add_indexes(uint64 *hash, Relation rel)
 static void
 add_base(uint64 *hash, Oid relid)
 {
-	Relation rel = try_relation_open(relid, AccessShareLock);
+	Relation rel = tview_relation_try_open(relid);
 	List *children;
 	ListCell *lc;
 
@@ -126,7 +126,7 @@ add_base(uint64 *hash, Oid relid)
 		: NIL;
 	foreach(lc, children)
 		add_number(hash, lfirst_oid(lc));
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 }
 
 /* A rule's text without the positions in the source that it was parsed from. */
@@ -196,7 +196,7 @@ add_rules(uint64 *hash, Oid viewid)
 static void
 add_view(uint64 *hash, Oid relid)
 {
-	Relation rel = try_relation_open(relid, AccessShareLock);
+	Relation rel = tview_relation_try_open(relid);
 
 	add_number(hash, relid);
 	if (rel == NULL)
@@ -206,7 +206,7 @@ add_view(uint64 *hash, Oid relid)
 	add_number(hash,
 			   rel->rd_rel->relkind == RELKIND_VIEW &&
 				   RelationHasSecurityInvoker(rel));
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	if (tview_relation_is_tview(relid))
 		add_number(hash, tview_relation_backing(relid));
 	else
@@ -290,13 +290,13 @@ add_type(uint64 *hash, Oid type)
 	{
 		Oid relid = get_typ_typrelid(type);
 		Relation rel = OidIsValid(relid)
-			? try_relation_open(relid, AccessShareLock)
+			? tview_relation_try_open(relid)
 			: NULL;
 
 		if (rel == NULL)
 			return;
 		add_columns(hash, rel);
-		relation_close(rel, AccessShareLock);
+		tview_relation_close(rel);
 	}
 }
 

@@ -2,7 +2,7 @@
  * relation.c
  *		What kind of relation a view reads, and the queries of views.
  *
- * Only catalogs are read.  Relations are opened with AccessShareLock and
+ * Only catalogs are read.  Relations are opened without a lock and
  * released at once: callers that need the definition to stand still hold
  * locks of their own, and the fingerprint tells changes.
  */
@@ -88,14 +88,38 @@ tview_relation_backing(Oid relid)
 	return InvalidOid;
 }
 
+Relation
+tview_relation_try_open(Oid relid)
+{
+	return RelationIdGetRelation(relid);
+}
+
+Relation
+tview_relation_open(Oid relid)
+{
+	Relation rel = tview_relation_try_open(relid);
+
+	if (!RelationIsValid(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	return rel;
+}
+
+void
+tview_relation_close(Relation rel)
+{
+	RelationClose(rel);
+}
+
 /* Refuses views that cannot be computed for everybody. */
 static TviewRelationKind
 check_view(TviewLineage *lineage, Oid relid)
 {
-	Relation rel = relation_open(relid, AccessShareLock);
+	Relation rel = tview_relation_open(relid);
 	bool invoker = RelationHasSecurityInvoker(rel);
 
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	if (invoker)
 	{
 		tview_problem_set(lineage, ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -187,7 +211,7 @@ make_tview_query(TviewLineage *lineage, Oid relid)
 	query->rtable = list_make1(rte);
 	query->jointree = makeFromExpr(list_make1(ref), NULL);
 
-	rel = relation_open(relid, AccessShareLock);
+	rel = tview_relation_open(relid);
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
 		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), i);
@@ -212,7 +236,7 @@ make_tview_query(TviewLineage *lineage, Oid relid)
 					makeTargetEntry(expr, i + 1,
 									pstrdup(NameStr(attr->attname)), false));
 	}
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	return query;
 }
 
@@ -224,9 +248,9 @@ tview_relation_query(TviewLineage *lineage, Oid relid, TviewRelationKind kind)
 
 	if (kind == TVIEW_RELATION_TVIEW)
 		return make_tview_query(lineage, relid);
-	rel = relation_open(relid, AccessShareLock);
+	rel = tview_relation_open(relid);
 	query = copyObject(get_view_query(rel));
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	return query;
 }
 
@@ -274,14 +298,14 @@ tview_relation_is_unique(Oid relid, bool inh, AttrNumber attno, Oid opno)
 
 	if (inh && tview_relation_has_children(relid))
 		return false;
-	rel = table_open(relid, AccessShareLock);
+	rel = tview_relation_open(relid);
 	foreach(lc, RelationGetIndexList(rel))
 	{
-		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+		Relation index = tview_relation_open(lfirst_oid(lc));
 
 		found = found || index_is_unique_on(index, attno, opno);
-		index_close(index, AccessShareLock);
+		tview_relation_close(index);
 	}
-	table_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	return found;
 }

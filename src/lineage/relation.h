@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "lineage/lineage.h"
+#include "utils/relcache.h"
 #include "nodes/parsenodes.h"
 
 typedef enum TviewRelationKind
@@ -48,5 +49,17 @@ extern bool tview_relation_is_not_null(Oid relid, AttrNumber attno);
 
 /* Has a plain table children whose rows a scan reads too? */
 extern bool tview_relation_has_children(Oid relid);
+
+/*
+ * Opens a relation without a lock, to read what the catalogs say of it.  A
+ * command that changes one table of a TVIEW holds that table and looks at the
+ * others: two such commands must not wait for each other's tables.  They are
+ * serialised by the lock on the TVIEW, and whoever comes second sees what the
+ * first has committed.  The second form returns NULL for a missing relation,
+ * the first raises ERRCODE_UNDEFINED_TABLE.
+ */
+extern Relation tview_relation_open(Oid relid);
+extern Relation tview_relation_try_open(Oid relid);
+extern void tview_relation_close(Relation rel);
 
 #endif /* TVIEW_RELATION_H */

@@ -15,6 +15,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "lineage/relation.h"
 #include "lineage/settings.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
@@ -244,7 +245,7 @@ tview_settings_note_function(TviewLineage *lineage, Oid funcid)
 static void
 note_columns(TviewLineage *lineage, Oid relid)
 {
-	Relation rel = relation_open(relid, AccessShareLock);
+	Relation rel = tview_relation_open(relid);
 
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
@@ -253,7 +254,7 @@ note_columns(TviewLineage *lineage, Oid relid)
 		if (!attr->attisdropped)
 			tview_settings_note_type(lineage, attr->atttypid);
 	}
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 }
 
 void
@@ -380,7 +381,7 @@ static int
 settings_of_columns(TviewLineage *lineage, Oid relid, TviewForm form,
 					Oid *culprit)
 {
-	Relation rel = relation_open(relid, AccessShareLock);
+	Relation rel = tview_relation_open(relid);
 	int settings = 0;
 
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
@@ -391,7 +392,7 @@ settings_of_columns(TviewLineage *lineage, Oid relid, TviewForm form,
 			settings |=
 				tview_settings_of_type(lineage, attr->atttypid, form, culprit);
 	}
-	relation_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	return settings;
 }
 

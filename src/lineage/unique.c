@@ -184,10 +184,10 @@ table_is_single(Proof *proof, int rtindex, TviewNode *node)
 
 	if (node->inh && tview_relation_has_children(node->relid))
 		return false;
-	rel = table_open(node->relid, AccessShareLock);
+	rel = tview_relation_open(node->relid);
 	foreach(lc, RelationGetIndexList(rel))
 	{
-		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+		Relation index = tview_relation_open(lfirst_oid(lc));
 		Form_pg_index form = index->rd_index;
 		bool fits = form->indisunique && form->indimmediate &&
 			form->indisvalid &&
@@ -198,9 +198,9 @@ table_is_single(Proof *proof, int rtindex, TviewNode *node)
 				index_column_is_fixed(proof, rtindex, form->indkey.values[i],
 									  index->rd_opfamily[i]);
 		found = found || fits;
-		index_close(index, AccessShareLock);
+		tview_relation_close(index);
 	}
-	table_close(rel, AccessShareLock);
+	tview_relation_close(rel);
 	return found;
 }
 

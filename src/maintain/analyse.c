@@ -13,6 +13,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type_d.h"
 #include "foreign/fdwapi.h"
+#include "lineage/relation.h"
 #include "maintain/analyse.h"
 #include "maintain/dependency.h"
 #include "maintain/placeholder.h"
@@ -430,7 +431,7 @@ tview_analyse_table(Oid relid, const TviewRecord *old, bool by_option)
 	key = key_name(tview, &options);
 	definition->key = key;
 
-	view = table_open(record->viewid, AccessShareLock);
+	view = tview_relation_open(record->viewid);
 	if (old == NULL)
 		check_columns_in_order(tview, view);
 	else
@@ -454,7 +455,7 @@ tview_analyse_table(Oid relid, const TviewRecord *old, bool by_option)
 		definition->sources = make_sources(record, lineage);
 		fill_bases(record, definition->sources, lineage);
 	}
-	table_close(view, NoLock);
+	tview_relation_close(view);
 	table_close(tview, NoLock);
 	return definition;
 }

@@ -258,6 +258,8 @@ refresh_safely(TviewRecord *old, int flags)
 	if (error == NULL)
 		return;
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
 			ERRCODE_INSUFFICIENT_RESOURCES)

@@ -158,7 +158,11 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 			return reads_relation(record, object->objid) ||
 				object->objid == record->viewid;
 		case ProcedureRelationId:
-			return list_member_oid(record->functions, object->objid);
+			/* a function may call others, which nobody records */
+			if (record->functions == NIL)
+				return false;
+			*flags |= TVIEW_DEFINE_BUMP;
+			return true;
 		case TypeRelationId:
 		case ConstraintRelationId:
 			if (record->types == NIL || !altered)

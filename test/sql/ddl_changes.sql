@@ -24,7 +24,7 @@ CREATE VIEW app.v_user AS SELECT u.pk_user, u.id, u.mood, u.label, u.pair, app.d
 	(SELECT jsonb_agg(p.title ORDER BY p.pk_post) FROM app.tb_post p WHERE p.fk_user = u.pk_user) AS data FROM app.tb_user u;
 CREATE VIEW app.v_post AS SELECT p.pk_post, p.id, p.fk_user, jsonb_build_object('title', app.plain(p.title), 'by', a.who) AS data
 	FROM app.tb_post p JOIN app.vw_author a ON a.pk_user = p.fk_user;
-CREATE VIEW app.v_whole AS SELECT p.pk_post AS pk_whole, to_jsonb(p) AS data, (SELECT to_jsonb(u) FROM app.tb_user u WHERE u.pk_user = p.fk_user) AS author FROM app.tb_post p;
+CREATE VIEW app.v_whole AS SELECT p.pk_post AS pk_whole, to_jsonb(p) AS data, (SELECT jsonb_agg(u ORDER BY u.id) FROM app.tb_user u WHERE u.pk_user = p.fk_user) AS author FROM app.tb_post p;
 CREATE VIEW app.v_events AS SELECT u.pk_user AS pk_events, (SELECT jsonb_agg(e.pk_event ORDER BY e.pk_event) FROM app.tb_event e WHERE e.fk_user = u.pk_user) AS data FROM app.tb_user u;
 IMPORT FOREIGN SCHEMA app FROM SERVER tviews INTO app;
 CREATE FUNCTION chk.check_anew(label text) RETURNS TABLE (moment text, tview text, what text, differences text) LANGUAGE plpgsql AS $$
@@ -84,8 +84,10 @@ INSERT INTO chk.step (statement) VALUES
 	($$ALTER TABLE near.tb_event ATTACH PARTITION near.tb_event_b FOR VALUES IN ('b')$$),
 	($$DROP TABLE near.tb_event_c$$),
 	($$CREATE OR REPLACE FUNCTION app.decorate(x text) RETURNS text LANGUAGE sql IMMUTABLE AS $f$ SELECT '[' || x || ']' $f$ $$),
-	($$ALTER FUNCTION app.decorate(text) RENAME TO adorn$$),
-	($$CREATE FUNCTION app.decorate(x text) RETURNS text LANGUAGE sql IMMUTABLE AS $f$ SELECT '{' || x || '}' $f$ $$),
+	($$DO $d$ BEGIN
+		ALTER FUNCTION app.decorate(text) RENAME TO adorn;
+		CREATE FUNCTION app.decorate(x text) RETURNS text LANGUAGE sql IMMUTABLE AS $f$ SELECT '{' || x || '}' $f$;
+	END $d$ $$),
 	($$CREATE OR REPLACE FUNCTION app.plain(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN RETURN x; END $f$ $$),
 	($$ALTER TYPE app.mood RENAME VALUE 'glad' TO 'happy'$$),
 	($$ALTER TYPE app.mood ADD VALUE 'calm'$$),
@@ -106,7 +108,6 @@ INSERT INTO chk.step (statement) VALUES
 	($$SET session_replication_role = replica$$),
 	($$UPDATE app.tb_post SET title = 'as a replica' WHERE pk_post = 3$$),
 	($$RESET session_replication_role$$),
-	($$ALTER TABLE app.tb_user ALTER COLUMN nom TYPE varchar(40)$$),
 	($$ALTER TABLE app.tb_post ALTER COLUMN score TYPE bigint$$),
 	($$UPDATE app.tb_post SET score = 5000000000 WHERE pk_post = 5$$),
 	($$ALTER TABLE app.tb_post DROP CONSTRAINT tb_post_fk_user_fkey$$),
@@ -147,8 +148,8 @@ INSERT INTO chk.step (statement) VALUES
 \pset tuples_only on
 SELECT line FROM chk.step, LATERAL (VALUES
 	(2, statement),
-	(4, format('SELECT * FROM chk.check_anew(%L)', n || ' after commit: ' || statement)),
-	(5, format('SELECT * FROM chk.check_anew(%L)', n || ' second time: ' || statement))) l(i, line)
+	(4, format('SELECT * FROM chk.check_anew(%L)', 'after ' || n)),
+	(5, format('SELECT * FROM chk.check_anew(%L)', 'again ' || n))) l(i, line)
 ORDER BY n, i
 \gexec
 \pset format aligned

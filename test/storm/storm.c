@@ -1356,6 +1356,13 @@ vary_settings(Session *s)
 }
 
 static void
+ignore_notice(void *arg, const char *message)
+{
+	(void) arg;
+	(void) message;
+}
+
+static void
 connect_session(Session *s)
 {
 	char		connection[200];
@@ -1374,7 +1381,7 @@ connect_session(Session *s)
 		PQfinish(s->conn);
 		usleep(100000);
 	}
-	PQsetNoticeProcessor(s->conn, (void (*) (void *, const char *)) (void (*) (void)) strlen, NULL);
+	PQsetNoticeProcessor(s->conn, ignore_notice, NULL);
 	memset(s->prepared, 0, sizeof(s->prepared));
 	s->in_transaction = false;
 	PQclear(PQexec(s->conn, options.serial ? "SET lock_timeout = '1ms'" : "SET lock_timeout = '500ms'"));

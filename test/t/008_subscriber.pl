@@ -1,0 +1,72 @@
+# Proves: on a logical replication subscriber, TVIEWs over replicated tables are fresh as soon as the changes are applied, and our own tables are not replicated.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TviewTest;
+
+my $publisher = PostgreSQL::Test::Cluster->new('publisher');
+$publisher->init(allows_streaming => 'logical', extra => [ '-E', 'UTF8', '--locale=C' ]);
+TviewTest::configure($publisher);
+$publisher->start;
+my $subscriber = new_cluster('subscriber');
+$subscriber->start;
+
+load_schema($publisher, 'postgres');
+create_tviews($publisher, 'postgres');
+# the subscriber has the tables without rows, and its own TVIEWs
+load_schema($subscriber, 'postgres');
+$subscriber->safe_psql('postgres', 'TRUNCATE app.tb_user, app.tb_post, app.tb_comment');
+create_tviews($subscriber, 'postgres');
+my $session = $subscriber->background_psql('postgres', on_error_stop => 0);
+is(check_in($session), '', 'nothing is replicated yet');
+
+$publisher->safe_psql('postgres', 'CREATE PUBLICATION everything FOR ALL TABLES');
+# tables of ours are published as well: their rows are dropped on arrival
+$subscriber->safe_psql('postgres', sprintf("CREATE SUBSCRIPTION everything CONNECTION '%s' PUBLICATION everything",
+	$publisher->connstr('postgres')));
+$subscriber->wait_for_subscription_sync($publisher, 'everything');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM app.tb_post'), '100', 'the first copy has arrived');
+is_equal($subscriber, 'postgres', 'after the first copy');
+is(check_in($session), '', 'after the first copy: a session from before');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM tview.tviews t JOIN pg_foreign_table f ON f.ftrelid = t.relid'),
+	'5', 'the subscriber knows its own TVIEWs');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM tview.tviews'), '5', 'and no others');
+
+for my $round (1 .. 5)
+{
+	is_warm($subscriber, 'postgres', "round $round: before", user => 20, post => 50, comment => 150) if $round == 1;
+	$publisher->safe_psql('postgres', churn(40, $round % 2));
+	$publisher->wait_for_catchup('everything');
+	is_equal($subscriber, 'postgres', "round $round: the subscriber");
+	is(check_in($session, 'post', 'comment'), '', "round $round: a session from before");
+}
+is($subscriber->safe_psql('postgres', "SELECT count(*) FROM app.tb_post"),
+	$publisher->safe_psql('postgres', "SELECT count(*) FROM app.tb_post"), 'all was applied');
+is($subscriber->safe_psql('postgres', "SELECT md5(string_agg(data::text, ' ' ORDER BY pk_post)) FROM app.tv_post"),
+	$publisher->safe_psql('postgres', "SELECT md5(string_agg(data::text, ' ' ORDER BY pk_post)) FROM app.tv_post"),
+	"both sides' TVIEWs say the same");
+
+# while changes stream in, and TRUNCATE
+my $reader = start_session($subscriber, 'postgres', 'reader', check_sql('post', 'user') . ';');
+$publisher->safe_psql('postgres', churn(30, 1)) for 1 .. 5;
+$publisher->safe_psql('postgres', 'TRUNCATE app.tb_comment');
+$publisher->safe_psql('postgres', churn(30, 1));
+$publisher->wait_for_catchup('everything');
+my ($out, $error) = stop_session($reader);
+is($out, '', 'no difference while changes are applied');
+is($error, '', 'no error while changes are applied');
+is_equal($subscriber, 'postgres', 'at the end');
+is_equal($publisher, 'postgres', 'the publisher at the end');
+
+# local writes on the subscriber as well
+$subscriber->safe_psql('postgres', "UPDATE app.tb_user SET name = 'local' WHERE pk_user = 3");
+is_equal($subscriber, 'postgres', 'a local write');
+$session->quit;
+$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION everything');
+$_->stop for $subscriber, $publisher;
+
+done_testing();
