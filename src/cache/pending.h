@@ -46,7 +46,9 @@ extern bool tview_pending_is_gone(const TviewPending *pending, Oid relid);
 extern Size tview_pending_collect(TviewPending *pending, uint64 xid,
 								  TviewMark **marks);
 
-/* Replaces the marks by one for each whole relation: for a log that is small. */
+/*
+ * Replaces the marks by one for each whole relation: for a log that is small.
+ */
 extern void tview_pending_collapse(TviewPending *pending);
 
 /* Visits every server's set. */

@@ -81,7 +81,7 @@ copy_words(TviewRow *row)
 	static Size allocated = 0;
 	Size n = (Size) row->ntags + row->ncovers + row->nlookups;
 
-	if (n + 1 > allocated)
+	if (scratch == NULL || n + 1 > allocated)
 	{
 		Size wanted = Max((n + 1) * 2, 256);
 		uint64 *bigger = realloc(scratch, wanted * 8);

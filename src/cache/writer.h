@@ -38,9 +38,10 @@ typedef struct TviewFillBatch
 	TviewFillItem *items;
 	int n;
 	int flags;	   /* TVIEW_WRITER_... */
-	uint32 clears; /* with COMPLETE: as tview_writer_prepare returned it */
+	uint32 clears; /* with COMPLETE: as tview_contents_prepare returned it */
 	/* out: items that may not be stored (own changes, commits not flushed) */
 	int skipped;
+	int rows; /* out: rows that may be stored; absent keys do not count */
 } TviewFillBatch;
 
 typedef enum TviewWritten
@@ -63,21 +64,5 @@ extern bool tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot);
  */
 extern TviewWritten tview_writer_store(TviewDesc *desc, Snapshot snapshot,
 									   TviewFillBatch *batch);
-
-/*
- * Makes the store's record of the TVIEW that of the descriptor: empties what
- * is of an older definition.  False when the store cannot be used or a later
- * definition stands there.  *clears (may be NULL) is for a build.
- */
-extern bool tview_writer_prepare(TviewDesc *desc, uint32 *clears);
-
-/* Empties a TVIEW, or drops it with its record. */
-extern bool tview_writer_clear(Oid serverid, Oid relid, bool drop);
-
-/*
- * Drops a TVIEW's rows and record where the store exists and can be opened;
- * never throws (it runs when a transaction has ended).
- */
-extern void tview_writer_drop_if_open(Oid serverid, Oid relid);
 
 #endif /* TVIEW_WRITER_H */

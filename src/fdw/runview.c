@@ -143,7 +143,7 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 	state->figures.bypass = reason.text;
 	state->bypassed[reason.code]++;
 	if (can_build(state, reason) &&
-		tview_writer_prepare(state->desc, &state->fill.clears))
+		tview_contents_prepare(state->desc, &state->fill.clears))
 	{
 		state->phase = TVIEW_PHASE_BUILD;
 		state->build = tview_build_open(state->desc, state->snapshot);

@@ -52,8 +52,8 @@ allocate_tuple(TviewScanState *state, Size size)
 	char *room;
 
 	if (state->buffer == NULL && size < BATCH_BYTES_MAX)
-		state->buffer = MemoryContextAlloc(
-			GetMemoryChunkContext(state), BATCH_BYTES_MAX);
+		state->buffer =
+			MemoryContextAlloc(GetMemoryChunkContext(state), BATCH_BYTES_MAX);
 	if (state->buffer_used + wanted <= BATCH_BYTES_MAX)
 	{
 		room = state->buffer + state->buffer_used;
@@ -85,7 +85,8 @@ copy_minimal(TviewScanState *state, MinimalTuple tuple)
 }
 
 static void
-add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found, const TviewRow *row)
+add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found,
+		  const TviewRow *row)
 {
 	BatchEntry *entry;
 
@@ -222,7 +223,7 @@ tview_serve_begin(TviewScanState *state)
 	if ((reason.code == TVIEW_BYPASS_GENERATION ||
 		 (reason.code == TVIEW_BYPASS_INCOMPLETE &&
 		  state->reader.state.relid == InvalidOid)) &&
-		tview_writer_prepare(state->desc, NULL))
+		tview_contents_prepare(state->desc, NULL))
 		reason = tview_reader_begin(&state->reader);
 	return reason;
 }
@@ -295,14 +296,15 @@ collect_candidates(TviewScanState *state)
 	state->ncandidates = kept;
 }
 
-/* Positions the cursor at the first key ahead. */
+/*
+ * Positions the cursor at the first key ahead; *k is room for the key sought.
+ */
 static TviewStoreStatus
-seek_ahead(TviewScanState *state, TviewCursor *cursor, TviewValue *key,
-		   TviewValue *value)
+seek_ahead(TviewScanState *state, TviewCursor *cursor, uint64 *k,
+		   TviewValue *key, TviewValue *value)
 {
 	bool backward = state->plan->direction < 0;
 	int64 start = backward ? state->upper : state->lower;
-	uint64 k;
 
 	if (state->has_last)
 	{
@@ -312,9 +314,9 @@ seek_ahead(TviewScanState *state, TviewCursor *cursor, TviewValue *key,
 		start = backward ? Min(start, state->last - 1)
 						 : Max(start, state->last + 1);
 	}
-	k = TVIEW_KEY_OF(start);
-	key->data = &k;
-	key->size = sizeof(k);
+	*k = TVIEW_KEY_OF(start);
+	key->data = k;
+	key->size = sizeof(*k);
 	return tview_cursor_move(cursor, backward ? TVIEW_SEEK_LE : TVIEW_SEEK_GE,
 							 key, value);
 }
@@ -345,6 +347,7 @@ static bool
 read_batch(TviewScanState *state, Batch *batch)
 {
 	bool backward = state->plan->direction < 0;
+	uint64 start;
 	TviewCursor *cursor;
 	TviewValue key;
 	TviewValue value;
@@ -353,7 +356,7 @@ read_batch(TviewScanState *state, Batch *batch)
 		state->reader.txn, TVIEW_DB_ROWS, state->desc->relid, &cursor);
 
 	if (status == TVIEW_STORE_OK)
-		status = seek_ahead(state, cursor, &key, &value);
+		status = seek_ahead(state, cursor, &start, &key, &value);
 	while (!batch_is_full(state, batch))
 	{
 		int64 candidate;
@@ -386,8 +389,8 @@ read_batch(TviewScanState *state, Batch *batch)
 			tview_cursor_close(cursor);
 			return true;
 		}
-		add_entry(state, batch, pk, tview_reader_validate(&state->reader, value, &row),
-				  &row);
+		add_entry(state, batch, pk,
+				  tview_reader_validate(&state->reader, value, &row), &row);
 		state->last = pk;
 		state->has_last = true;
 		status = tview_cursor_move(
@@ -475,8 +478,8 @@ tview_serve_keys(TviewScanState *state)
 			TviewRow row;
 			int64 key = state->keys[state->next_key + i];
 
-			add_entry(state, &batch, key, tview_reader_get(&state->reader, key, &row),
-					  &row);
+			add_entry(state, &batch, key,
+					  tview_reader_get(&state->reader, key, &row), &row);
 		}
 		tview_reader_end(&state->reader);
 		if (batch.invalid == 0 || state->desc->restrictable)

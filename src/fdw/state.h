@@ -19,6 +19,7 @@
 
 #include "postgres.h"
 
+#include "cache/contents.h"
 #include "cache/reader.h"
 #include "cache/writer.h"
 #include "compute/compute.h"

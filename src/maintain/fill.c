@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "cache/contents.h"
 #include "cache/estimate.h"
 #include "cache/handle.h"
 #include "cache/reader.h"
@@ -67,7 +68,6 @@ static void
 store_batch(Fill *fill, bool last)
 {
 	MemoryContext old = MemoryContextSwitchTo(fill->batch_context);
-	int n = fill->batch.n;
 
 	fill->batch.flags = fill->flags | TVIEW_WRITER_WAIT;
 	if (last && fill->complete)
@@ -77,7 +77,7 @@ store_batch(Fill *fill, bool last)
 		fill->storing = fill->complete = false;
 	else
 	{
-		fill->rows += n - fill->batch.skipped;
+		fill->rows += fill->batch.rows;
 		if (fill->batch.skipped > 0 ||
 			(last && !(fill->batch.flags & TVIEW_WRITER_COMPLETE)))
 			fill->complete = false;
@@ -133,7 +133,7 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	TviewHandle *handle;
 
 	*complete = false;
-	if (!tview_writer_prepare(desc, &fill.batch.clears))
+	if (!tview_contents_prepare(desc, &fill.batch.clears))
 		return 0;
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)

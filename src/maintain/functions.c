@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "cache/contents.h"
 #include "cache/handle.h"
 #include "cache/reader.h"
 #include "cache/writer.h"
@@ -91,7 +92,7 @@ empty_tview(TviewDesc *desc)
 	const char *failure;
 	TviewHandle *handle;
 
-	if (tview_writer_clear(desc->serverid, desc->relid, false))
+	if (tview_contents_clear(desc->serverid, desc->relid, false))
 		return;
 	handle = tview_handle_attach(desc->serverid, &failure);
 	if (handle == NULL)
@@ -188,8 +189,8 @@ tview_refresh(PG_FUNCTION_ARGS)
 	check_fillable(desc, GetActiveSnapshot());
 	empty_tview(desc);
 
-	/* the snapshot has to be later than the record; the build says if it fails */
-	(void) tview_writer_prepare(desc, NULL);
+	/* the snapshot has to be later than the record; the build says so if not */
+	(void) tview_contents_prepare(desc, NULL);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PushActiveSnapshot(snapshot);
 	rows = tview_fill_build(desc, snapshot, 0, false, &complete);

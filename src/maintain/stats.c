@@ -78,10 +78,7 @@ show_store(ReturnSetInfo *result, Oid serverid)
 	int i = 2;
 
 	memset(nulls, true, sizeof(nulls));
-	/* the log's and the map's figures need the files; an empty store has none */
-	if (handle && tview_store_epoch(handle->store) != 0)
-		(void) tview_handle_open(serverid, &failure);
-	/* an epoch is entered to be looked at, but none is made for that */
+	/* the figures need the files; an empty store has none, and gets none */
 	if (handle && tview_store_epoch(handle->store) != 0)
 		handle = tview_handle_open(serverid, &failure);
 	tview_option_store(serverid, &options);

@@ -19,6 +19,7 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "cache/contents.h"
 #include "cache/handle.h"
 #include "cache/pending.h"
 #include "cache/reader.h"
@@ -215,7 +216,7 @@ run_end_action(const EndAction *action, bool commit)
 	else if (action->kind ==
 				 (commit ? END_DROP_ROWS : END_DROP_ROWS_ON_ABORT) &&
 			 !(commit && store_is_removed(action->serverid)))
-		tview_writer_drop_if_open(action->serverid, action->relid);
+		tview_contents_drop_if_open(action->serverid, action->relid);
 }
 
 static void

@@ -366,6 +366,11 @@ tview_meta_get(Oid relid, bool missing_ok)
 			TransactionIdIsCurrentTransactionId(entry->watched.writer);
 		return entry->desc;
 	}
+	if (!missing_ok && !OidIsValid(tview_meta_table_server(relid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s is not a TVIEW", tview_meta_relation_name(relid)),
+				 errhint("Name a foreign table of the wrapper tview_fdw.")));
 	if (!missing_ok)
 		ereport(
 			ERROR,

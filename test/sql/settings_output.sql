@@ -78,7 +78,6 @@ SET bytea_output = 'escape';
 SELECT tview, bypass FROM chk.look_all() WHERE bypass IS NOT NULL;
 SELECT * FROM chk.check_all('bytea_output', false, 'app.%');
 RESET bytea_output;
-SET lc_monetary = 'C';
 SET default_text_search_config = 'pg_catalog.simple';
 SELECT tview, bypass FROM chk.look_all() WHERE bypass IS NOT NULL;
 SELECT * FROM chk.check_all('text search', false, 'app.%');

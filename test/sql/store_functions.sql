@@ -91,7 +91,6 @@ UPDATE app.tb_post SET title = title || 'x';
 SELECT * FROM chk.look('SELECT count(*) FROM app.tv_post');
 SELECT * FROM chk.check_all('collapsed');
 RESET tview.max_marks_per_transaction;
-SET tview.max_marks_per_transaction = 0;
 DO $$
 BEGIN
 	FOR i IN 1..600 LOOP
@@ -105,9 +104,9 @@ SELECT * FROM chk.check_all('many transactions');
 SELECT * FROM chk.check_all('many transactions, again');
 -- options of the server take effect at once
 ALTER SERVER tviews OPTIONS (SET map_size '2MB', ADD mark_log_size '64kB', ADD sync 'on', ADD max_readers '100');
-SELECT map_size, mark_log_capacity, max_readers, state FROM tview.store;
 UPDATE app.tb_user SET name = 'options';
 SELECT * FROM chk.check_all('options');
+SELECT map_size, mark_log_capacity, max_readers, state FROM tview.store;
 -- a map that is too small for the rows
 CREATE TABLE app.tb_big (pk_big int PRIMARY KEY, body text);
 INSERT INTO app.tb_big SELECT n, (SELECT string_agg(md5(n::text || i), '') FROM generate_series(1, 200) i) FROM generate_series(1, 1000) n;

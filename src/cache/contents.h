@@ -1,0 +1,28 @@
+/*
+ * contents.h
+ *		The contents of a TVIEW as a whole: made ready, emptied, dropped.
+ */
+#ifndef TVIEW_CONTENTS_H
+#define TVIEW_CONTENTS_H
+
+#include "postgres.h"
+
+#include "meta/meta.h"
+
+/*
+ * Makes the store's record of the TVIEW that of the descriptor: empties what
+ * is of an older definition.  False when the store cannot be used or a later
+ * definition stands there.  *clears (may be NULL) is for a build.
+ */
+extern bool tview_contents_prepare(TviewDesc *desc, uint32 *clears);
+
+/* Empties a TVIEW, or drops it with its record. */
+extern bool tview_contents_clear(Oid serverid, Oid relid, bool drop);
+
+/*
+ * Drops a TVIEW's rows and record where the store exists and can be opened;
+ * never throws (it runs when a transaction has ended).
+ */
+extern void tview_contents_drop_if_open(Oid serverid, Oid relid);
+
+#endif /* TVIEW_CONTENTS_H */
