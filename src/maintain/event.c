@@ -154,7 +154,12 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 	{
 		case RelationRelationId:
 			if (object->objid == record->relid && object->tag != NULL)
+			{
 				*flags |= TVIEW_DEFINE_STRICT;
+				/* stored rows lack a column that is new */
+				if (altered)
+					*flags |= TVIEW_DEFINE_BUMP;
+			}
 			return reads_relation(record, object->objid) ||
 				object->objid == record->viewid;
 		case ProcedureRelationId:

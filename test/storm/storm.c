@@ -1387,6 +1387,38 @@ run_transaction(Session *s)
 	s->read_only = false;
 }
 
+/* Short transactions for what random ones come to too rarely. */
+static void
+run_special(Session *s)
+{
+	if (!run(s, chance(s, 50) ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ"))
+		return;
+	s->in_transaction = true;
+	s->savepoints = 0;
+	switch (pick(s, 3))
+	{
+		case 1:
+			build_over_own_writes(s);
+			break;
+		case 2:
+			truncate_and_refill(s);
+			break;
+		default:
+
+			/* a snapshot that has seen nothing yet while others change everything */
+			run(s, "SELECT 1");
+			for (int i = 0; i < 6 && s->in_transaction && !stop; i++)
+			{
+				if (!options.serial)
+					usleep((useconds_t) pick(s, 30000));
+				read_condition(s);
+			}
+	}
+	if (s->in_transaction)
+		run(s, chance(s, 50) ? "COMMIT" : "ROLLBACK");
+	s->in_transaction = false;
+}
+
 /* Settings that change now and then: plans, limits, durability. */
 static void
 vary_settings(Session *s)
@@ -1451,7 +1483,9 @@ session_main(void *arg)
 	{
 		int			dice = pick(s, 100);
 
-		if (dice <= 45)
+		if (dice <= 2)
+			run_special(s);
+		else if (dice <= 45)
 			run_transaction(s);
 		else if (dice <= 70)
 			read_something(s);

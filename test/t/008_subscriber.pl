@@ -27,7 +27,7 @@ is(check_in($session), '', 'nothing is replicated yet');
 $publisher->safe_psql('postgres', 'CREATE PUBLICATION everything FOR ALL TABLES');
 # tables of ours are published as well: their rows are dropped on arrival
 $subscriber->safe_psql('postgres', sprintf("CREATE SUBSCRIPTION everything CONNECTION '%s' PUBLICATION everything",
-	$publisher->connstr('postgres')));
+	$publisher->connstr('postgres') =~ s/'/''/gr));
 $subscriber->wait_for_subscription_sync($publisher, 'everything');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM app.tb_post'), '100', 'the first copy has arrived');
 is_equal($subscriber, 'postgres', 'after the first copy');

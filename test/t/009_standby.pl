@@ -11,7 +11,8 @@ use TviewTest;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1, extra => [ '-E', 'UTF8', '--locale=C' ]);
-TviewTest::configure($primary, 'hot_standby_feedback = on', 'max_standby_streaming_delay = -1');
+TviewTest::configure($primary, 'hot_standby_feedback = on', 'max_standby_streaming_delay = -1',
+	'wal_keep_size = 512MB');
 $primary->start;
 load_schema($primary, 'postgres');
 create_tviews($primary, 'postgres');

@@ -48,7 +48,7 @@ sub configure
 	$node->append_conf(
 		'postgresql.conf', join("\n",
 			"log_statement = none", "shared_buffers = 16MB",
-			"max_connections = 60", "max_prepared_transactions = 10",
+			"max_connections = 60", "max_prepared_transactions = 10", "jit = off",
 			@settings));
 	return;
 }
