@@ -24,7 +24,8 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#define TVIEW_ROW_FORMAT 1 /* of cache/row.c and cache/state.c */
+#define FULL_PAUSE_SECONDS 10 /* a fill tries again after this */
+#define TVIEW_ROW_FORMAT 1	  /* of cache/row.c and cache/state.c */
 
 static HTAB *handles = NULL;
 
@@ -112,6 +113,7 @@ load_options(TviewHandle *handle)
 		.max_readers = options.max_readers,
 		.sync = options.sync,
 	};
+	handle->full_until = 0;
 	handle->options_valid = true;
 }
 
@@ -227,6 +229,7 @@ adopt_epoch(TviewHandle *handle, uint64 epoch)
 		handle->marks = tview_markset_create(TopMemoryContext, head);
 	else
 		tview_markset_reset(handle->marks, head);
+	handle->full_until = 0;
 	handle->epoch = epoch;
 }
 
@@ -356,6 +359,20 @@ tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
 			tview_markset_add(handle->marks, &buffer[i]);
 	}
 	return true;
+}
+
+void
+tview_handle_note_full(TviewHandle *handle)
+{
+	handle->full_until =
+		GetCurrentTimestamp() + FULL_PAUSE_SECONDS * USECS_PER_SEC;
+}
+
+bool
+tview_handle_is_full(const TviewHandle *handle)
+{
+	return handle->full_until != 0 &&
+		GetCurrentTimestamp() < handle->full_until;
 }
 
 void

@@ -15,6 +15,7 @@
 #include "cache/markset.h"
 #include "meta/option.h"
 #include "store/store.h"
+#include "utils/timestamp.h"
 
 typedef struct TviewHandle
 {
@@ -26,8 +27,10 @@ typedef struct TviewHandle
 	TviewStore *store;	 /* NULL while not attached */
 	uint64 epoch;		 /* the one entered; 0 when none */
 	TviewMarkSet *marks; /* copy of the mark log of that epoch */
-	const char
-		*failure; /* why it is not usable, static text; NULL when it is */
+	/* why it is not usable, static text; NULL when it is */
+	const char *failure;
+	/* the map was full: fills wait until then, they only make it fuller */
+	TimestampTz full_until;
 } TviewHandle;
 
 extern void tview_handle_init(void);
@@ -74,6 +77,10 @@ extern bool tview_handle_read_log(TviewHandle *handle, uint64 head,
  */
 extern void tview_handle_note(TviewHandle *handle, TviewStoreStatus status,
 							  const char *doing);
+
+/* After a fill met MAP_FULL: what is stored stays, new rows wait a while. */
+extern void tview_handle_note_full(TviewHandle *handle);
+extern bool tview_handle_is_full(const TviewHandle *handle);
 
 /* Detaches from the server's store (before its directory is removed). */
 extern void tview_handle_detach(Oid serverid);

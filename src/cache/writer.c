@@ -174,6 +174,8 @@ tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)
 		return false;
+	if (tview_handle_is_full(handle))
+		return false;
 	tview_visibility_init(&wide, snapshot);
 	return wide.xmin >= tview_store_floor(handle->store);
 }
@@ -482,7 +484,10 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 		return TVIEW_WRITTEN_BUSY;
 	if (status != TVIEW_STORE_OK)
 	{
-		tview_handle_note(writer.handle, status, "storing rows");
+		if (status == TVIEW_STORE_MAP_FULL)
+			tview_handle_note_full(writer.handle);
+		else
+			tview_handle_note(writer.handle, status, "storing rows");
 		return TVIEW_WRITTEN_FAILED;
 	}
 	if (!allowed)

@@ -24,7 +24,8 @@ for my $i (1 .. 40)
 	is("$out $failed", '20 0', "session $i reads") if $i % 8 == 0 || "$out $failed" ne '20 0';
 	push @sessions, $session;
 }
-cmp_ok(store_field($node, 'postgres', 'readers'), '<=', 16, 'no more readers than places');
+cmp_ok(store_field($node, 'postgres', 'coalesce(readers, 0)'), '<=', 16, 'no more readers than places');
+like(store_field($node, 'postgres', 'state'), qr/reader/, 'tview.store says so');
 for my $round (1 .. 3)
 {
 	my ($old, $young) = ($sessions[$round], $sessions[ -$round ]);
