@@ -50,6 +50,7 @@ typedef struct DdlObject
 	char *type;	   /* object type, as event triggers name it */
 	char *tag;	   /* of the command; NULL for dropped objects */
 	bool original; /* dropped: named by the command */
+	bool columns; /* the command adds columns, or changes them */
 } DdlObject;
 
 /* Raises unless called by the event trigger machinery. */
@@ -156,8 +157,8 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 			if (object->objid == record->relid && object->tag != NULL)
 			{
 				*flags |= TVIEW_DEFINE_STRICT;
-				/* stored rows lack a column that is new */
-				if (altered)
+				/* a stored row has what its columns were */
+				if (object->columns)
 					*flags |= TVIEW_DEFINE_BUMP;
 			}
 			return reads_relation(record, object->objid) ||
@@ -249,6 +250,26 @@ changes_children_only(Node *parsetree, bool *moves)
 		}
 	}
 	return true;
+}
+
+/* True when the command adds columns to its table, or changes columns. */
+static bool
+changes_columns(Node *parsetree)
+{
+	ListCell *lc;
+
+	if (IsA(parsetree, RenameStmt))
+		return ((RenameStmt *) parsetree)->renameType == OBJECT_COLUMN;
+	if (!IsA(parsetree, AlterTableStmt))
+		return false;
+	foreach(lc, ((AlterTableStmt *) parsetree)->cmds)
+	{
+		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		if (subtype == AT_AddColumn || subtype == AT_AlterColumnType)
+			return true;
+	}
+	return false;
 }
 
 /* True for any command that attaches or detaches, also among other things. */
@@ -396,6 +417,7 @@ tview_event_command_end(PG_FUNCTION_ARGS)
 	bool moves;
 	bool children;
 	bool may_create = may_create_table(data->parsetree);
+	ListCell *lc;
 
 	if (!OidIsValid(tview_meta_tviews_relid()) || is_harmless(data->parsetree))
 		PG_RETURN_NULL();
@@ -410,6 +432,8 @@ tview_event_command_end(PG_FUNCTION_ARGS)
 					 " FROM pg_catalog.pg_event_trigger_ddl_commands()");
 	if (objects == NIL)
 		PG_RETURN_NULL();
+	foreach(lc, objects)
+		((DdlObject *) lfirst(lc))->columns = changes_columns(data->parsetree);
 	children = changes_children_only(data->parsetree, &moves);
 	if (moves || moves_rows(data->parsetree))
 		mark_objects_gone(objects);

@@ -63,6 +63,16 @@ COMMENT ON COLUMN app.tv_x.z IS 'commented';
 UPDATE app.tb_x SET z = NULL WHERE pk_x = 3;
 SELECT * FROM app.tv_x ORDER BY 1;
 SELECT count(*) FROM app.tv_x WHERE most IS NULL;
+-- a column takes the name of another one of the view
+CREATE OR REPLACE VIEW app.v_x AS SELECT pk_x, name, z, z + 1 AS most, z + 2 AS least FROM app.tb_x;
+SELECT * FROM app.tv_x ORDER BY 1;
+ALTER TABLE app.tv_x RENAME COLUMN most TO least;
+SELECT * FROM app.tv_x ORDER BY 1;
+ALTER FOREIGN TABLE app.tv_x RENAME COLUMN least TO most;
+SELECT * FROM app.tv_x ORDER BY 1;
+ALTER TABLE app.tv_x ADD COLUMN least int;
+SELECT * FROM app.tv_x ORDER BY 1;
+ALTER TABLE app.tv_x DROP COLUMN least;
 -- another view behind the same table
 CREATE VIEW app.v_y AS SELECT pk_x, 'y' || name AS name, z, z AS most FROM app.tb_x;
 ALTER FOREIGN TABLE app.tv_x OPTIONS (SET view 'app.v_y');

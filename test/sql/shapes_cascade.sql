@@ -13,7 +13,7 @@ INSERT INTO chk.step (statement) VALUES
 	($$UPDATE app.tb_post SET pk_post = pk_post + 8 WHERE pk_post < 3$$),
 	($$UPDATE app.tb_country SET pk_country = 9 WHERE pk_country = 1$$),
 	($$UPDATE app.tb_tag SET pk_tag = -1 WHERE pk_tag = 1$$),
-	($$UPDATE app.tb_tag SET pk_tag = 1000, word = 'w1' WHERE pk_tag = 2$$),
+	($$UPDATE app.tb_tag SET pk_tag = 1000, word = 'w9' WHERE pk_tag = 2$$),
 	($$UPDATE app.tb_post SET pk_post = 1, id = app.uid(11) WHERE pk_post = 9$$),
 	($$DELETE FROM app.tb_country WHERE pk_country = 9$$),
 	($$DELETE FROM app.tb_user WHERE pk_user = 3$$),

@@ -376,7 +376,8 @@ recover(Session *s)
 
 		snprintf(sql, sizeof(sql), "ROLLBACK TO s%d", s->savepoints);
 		PQclear(run_raw(s, sql));
-		return;
+		if (PQtransactionStatus(s->conn) == PQTRANS_INTRANS)
+			return;
 	}
 	PQclear(run_raw(s, "ROLLBACK"));
 	COUNT(rollbacks);

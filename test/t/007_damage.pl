@@ -145,19 +145,6 @@ $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'a store again' WHER
 recovers('the file is gone');
 is(store_field($node, 'postgres', 'state'), 'ok', 'tview.store is content again');
 
-for my $round (1 .. 3)
-{
-	# marks that are pending, then damaged
-	my $old = $node->background_psql('postgres');
-	$old->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM app.tb_user");
-	$node->safe_psql('postgres', churn(20, 1));
-	$node->stop('immediate');
-	eval { $old->quit };
-	my %files = files();
-	overwrite($files{marks}, (4096 + 64 * $round) / -s $files{marks}, garbage(64));
-	$node->start;
-	recovers("stopped, a pending mark is garbage ($round)");
-}
 $node->stop;
 
 done_testing();

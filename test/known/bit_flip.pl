@@ -31,6 +31,17 @@ sub flip
 	return;
 }
 
+# Changes bytes of a file in place.
+sub overwrite
+{
+	my ($path, $at, $bytes) = @_;
+	open(my $file, '+<:raw', $path) or die "could not open $path: $!";
+	seek($file, $at, 0);
+	print $file $bytes;
+	close($file) or die "could not write $path: $!";
+	return;
+}
+
 # A statement again, where a backend crashes, once the server is back; the
 # number of crashes as well.
 sub retry
@@ -73,6 +84,21 @@ for my $round (1 .. 6)
 	# what nobody has read is not known to be damaged
 	$node->safe_psql('postgres', "SELECT tview.reset('tviews')");
 	is_equal($node, 'postgres', "every $every bytes: after tview.reset");
+}
+# Marks that are pending, and damaged.
+for my $round (1 .. 3)
+{
+	my $old = $node->background_psql('postgres');
+	$old->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM app.tb_user");
+	$node->safe_psql('postgres', churn(20, 1));
+	$node->stop('immediate');
+	eval { $old->quit };
+	my %files = epoch_files($directory);
+	# the first record stands behind a header of 4096 bytes
+	overwrite($files{marks}, 4096 + 64 * $round, pack('L*', map { int(rand(2**32)) } 1 .. 16));
+	$node->start;
+	is_equal($node, 'postgres', "a pending mark is garbage ($round)");
+	$node->safe_psql('postgres', "SELECT tview.reset('tviews')");
 }
 $node->stop;
 
