@@ -51,7 +51,7 @@ allocate_tuple(TviewScanState *state, Size size)
 	Size wanted = MAXALIGN(MINIMAL_TUPLE_OFFSET + size);
 	char *room;
 
-	if (state->buffer == NULL && size < BATCH_BYTES_MAX)
+	if (state->buffer == NULL)
 		state->buffer =
 			MemoryContextAlloc(GetMemoryChunkContext(state), BATCH_BYTES_MAX);
 	if (state->buffer_used + wanted <= BATCH_BYTES_MAX)

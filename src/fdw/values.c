@@ -238,21 +238,29 @@ tview_values_lookup_tags(TviewScanState *state, uint64 **tags)
 {
 	const TviewCondition *condition = &state->plan->conditions[0];
 	TviewLookup *lookup = find_lookup(state->desc, condition->attno);
-	TviewTagger tagger;
+	TviewTagger *tagger = lookup ? &lookup->tagger : NULL;
+	TviewTagger other;
 	Datum single = state->values[0].value;
 	Datum *elements = &single;
 	int n = 1;
 
-	if (lookup == NULL ||
-		!tview_meta_fill_tagger(&tagger, lookup->tagger.relid,
-								lookup->tagger.attno, lookup->tagger.opfamily,
-								condition->valtype, lookup->tagger.collation))
+	if (lookup == NULL)
 		return -1;
+	/* a value of another type of the family has another hash function */
+	if (condition->valtype != lookup->tagger.valtype)
+	{
+		if (!tview_meta_fill_tagger(
+				&other, lookup->tagger.relid, lookup->tagger.attno,
+				lookup->tagger.opfamily, condition->valtype,
+				lookup->tagger.collation))
+			return -1;
+		tagger = &other;
+	}
 	state->view_if_none = lookup->is_unique && !condition->is_array;
 	if (condition->is_array)
 		n = array_elements(state->values[0].value, &elements);
 	*tags = palloc(Max(n, 1) * sizeof(uint64));
 	for (int i = 0; i < n; i++)
-		(*tags)[i] = tview_meta_tag(&tagger, elements[i]);
+		(*tags)[i] = tview_meta_tag(tagger, elements[i]);
 	return n;
 }

@@ -50,7 +50,7 @@ typedef struct DdlObject
 	char *type;	   /* object type, as event triggers name it */
 	char *tag;	   /* of the command; NULL for dropped objects */
 	bool original; /* dropped: named by the command */
-	bool columns; /* the command adds columns, or changes them */
+	bool columns;  /* the command adds columns, or changes them */
 } DdlObject;
 
 /* Raises unless called by the event trigger machinery. */

@@ -1,0 +1,426 @@
+/*
+ * storm_reads.h
+ *		Reads, each compared with its view.
+ *		A part of storm.c, which includes it: one program, four files.
+ */
+#ifndef STORM_READS_H
+#define STORM_READS_H
+
+/* ---- reads ---- */
+
+/* Reports a difference, unless the session's snapshot has a key twice (see schema.sql). */
+static void
+report_difference(Session *s, const char *what, const char *sql, PGresult *result)
+{
+	PGresult   *doubled;
+
+	take_turn(s);
+	doubled = run_raw(s, "SELECT app.doubled_keys()");
+	if (PQntuples(doubled) == 1 && !PQgetisnull(doubled, 0, 0))
+		COUNT(doubled_keys);
+	else
+		report(s, what, sql, result);
+	PQclear(doubled);
+	pass_turn();
+}
+
+/* Runs a statement that returns the differences. */
+static bool
+compare(Session *s, const char *sql, long *count)
+{
+	PGresult   *result = run_kind(s, sql, true);
+
+	if (result == NULL)
+		return false;
+	if (PQntuples(result) > 0)
+	{
+		report_difference(s, "MISMATCH (1: too much in the tview, -1: missing)", sql, result);
+	}
+	PQclear(result);
+	__atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* The statement that compares: multisets of rows, each side read once. */
+static void
+compare_sql(char *sql, size_t size, const View *v, const char *schema, const char *columns, const char *rest)
+{
+	snprintf(sql, size,
+			 "SELECT sum(w), x FROM (SELECT 1 AS w, t::text AS x FROM (SELECT %s FROM %s.tv_%s t %s) t"
+			 " UNION ALL SELECT -1, t::text FROM (SELECT %s FROM %s.v_%s t %s) t) u GROUP BY x HAVING sum(w) <> 0",
+			 columns, schema, v->name, rest, columns, v->oracle, v->name, rest);
+}
+
+static const char *
+key_list(Session *s, char *buffer, size_t size, int domain)
+{
+	int			n = pick(s, 6);
+	size_t		used = 0;
+
+	buffer[0] = '\0';
+	for (int i = 0; i < n; i++)
+		used += (size_t) snprintf(buffer + used, size - used, "%s%d", i ? "," : "", pick(s, domain + 2));
+	return buffer;
+}
+
+static void
+random_condition(Session *s, const View *v, char *rest, size_t size)
+{
+	char		list[100];
+	int			f;
+	int			nfks = 0;
+	int			key = pick(s, v->domain + 1);
+
+	while (nfks < 4 && v->fks[nfks])
+		nfks++;
+	f = nfks > 0 ? pick(s, nfks) - 1 : 0;
+	switch (pick(s, nfks > 0 ? 22 : 15))
+	{
+		case 1:
+		case 2:
+			rest[0] = '\0';
+			break;
+		case 3:
+		case 4:
+			snprintf(rest, size, "WHERE pk_%s = %d", v->name, key);
+			break;
+		case 5:
+			snprintf(rest, size, "WHERE pk_%s IN (%s)", v->name, key_list(s, list, sizeof(list), v->domain));
+			break;
+		case 6:
+			snprintf(rest, size, "WHERE pk_%s = ANY ('{%s}'::bigint[])", v->name, key_list(s, list, sizeof(list), v->domain));
+			break;
+		case 7:
+			snprintf(rest, size, "WHERE pk_%s BETWEEN %d AND %d", v->name, key, key + pick(s, v->domain));
+			break;
+		case 8:
+			snprintf(rest, size, "WHERE pk_%s %s %d", v->name, chance(s, 50) ? ">" : "<=", key);
+			break;
+		case 9:
+		case 10:
+			snprintf(rest, size, "WHERE id = app.uid(%d, %d)", v->id_kind, pick(s, v->id_domain));
+			break;
+		case 11:
+			snprintf(rest, size, "WHERE id IN (app.uid(%d, %d), app.uid(%d, %d))",
+					 v->id_kind, pick(s, v->id_domain), v->id_kind, pick(s, v->id_domain));
+			break;
+		case 12:
+			snprintf(rest, size, "ORDER BY pk_%s %s LIMIT %d", v->name, chance(s, 60) ? "DESC" : "ASC", pick(s, 8));
+			break;
+		case 13:
+			snprintf(rest, size, "WHERE pk_%s > %d ORDER BY pk_%s LIMIT %d", v->name, key, v->name, pick(s, 5));
+			break;
+		case 14:
+			snprintf(rest, size, "WHERE pk_%s < %d ORDER BY pk_%s DESC LIMIT %d OFFSET %d",
+					 v->name, key, v->name, pick(s, 5), pick(s, 3) - 1);
+			break;
+		case 15:
+			snprintf(rest, size, "WHERE data::text LIKE '%%%d%%'", pick(s, 9));
+			break;
+		case 16:
+		case 17:
+		case 18:
+			snprintf(rest, size, "WHERE %s = %d", v->fks[f], pick(s, v->fk_domains[f]));
+			break;
+		case 19:
+			snprintf(rest, size, "WHERE %s IN (%s)", v->fks[f], key_list(s, list, sizeof(list), v->fk_domains[f]));
+			break;
+		case 20:
+			snprintf(rest, size, "WHERE %s IS %s NULL", v->fks[f], chance(s, 70) ? "" : "NOT");
+			break;
+		case 21:
+			snprintf(rest, size, "WHERE %s = %d AND pk_%s > %d", v->fks[f], pick(s, v->fk_domains[f]), v->name, key);
+			break;
+		default:
+			snprintf(rest, size, "WHERE %s = %d ORDER BY pk_%s LIMIT 2", v->fks[f], pick(s, v->fk_domains[f]), v->name);
+			break;
+	}
+}
+
+static int
+random_view(Session *s)
+{
+	return pick(s, NVIEWS) - 1;
+}
+
+static void
+read_condition(Session *s)
+{
+	int			i = random_view(s);
+	int			schema = pick(s, 2) - 1;
+	const View *v = &views[i];
+	char		rest[400];
+	char		columns[100];
+	char		sql[SQL_MAX];
+
+	random_condition(s, v, rest, sizeof(rest));
+	switch (pick(s, 8))
+	{
+		case 1:
+			snprintf(columns, sizeof(columns), "pk_%s", v->name);
+			break;
+		case 2:
+			snprintf(columns, sizeof(columns), "data, id");
+			break;
+		case 3:
+			if (strstr(rest, "ORDER BY") == NULL)
+			{
+				snprintf(columns, sizeof(columns), "count(*), min(pk_%s)", v->name);
+				break;
+			}
+			/* FALLTHROUGH */
+		default:
+			snprintf(columns, sizeof(columns), "*");
+	}
+	compare_sql(sql, sizeof(sql), v, schemas[schema], columns, rest);
+	compare(s, sql, &compared[schema][i]);
+}
+
+/* Prepared statements with parameters, also under generic plans. */
+static void
+read_prepared(Session *s)
+{
+	static const char *const types[] = {"int", "bigint", "text", "int[]", "int, int", "int, int", "int"};
+	int			i = random_view(s);
+	int			schema = pick(s, 2) - 1;
+	int			kind = pick(s, 7) - 1;
+	const View *v = &views[i];
+	char		rest[200];
+	char		sql[SQL_MAX];
+	char		prepare[SQL_MAX + 200];
+	char		list[100];
+
+	if (kind == 6 && v->fks[0] == NULL)
+		kind = 0;
+	if (!(s->prepared[schema][i] & (UINT64_C(1) << kind)))
+	{
+		switch (kind)
+		{
+			case 0:
+			case 1:
+				snprintf(rest, sizeof(rest), "WHERE pk_%s = $1", v->name);
+				break;
+			case 2:
+				snprintf(rest, sizeof(rest), "WHERE id = $1::text::uuid");
+				break;
+			case 3:
+				snprintf(rest, sizeof(rest), "WHERE pk_%s = ANY ($1)", v->name);
+				break;
+			case 4:
+				snprintf(rest, sizeof(rest), "WHERE pk_%s > $1 ORDER BY pk_%s LIMIT $2", v->name, v->name);
+				break;
+			case 5:
+				snprintf(rest, sizeof(rest), "WHERE pk_%s < $1 ORDER BY pk_%s DESC LIMIT $2", v->name, v->name);
+				break;
+			default:
+				snprintf(rest, sizeof(rest), "WHERE %s = $1", v->fks[0]);
+				break;
+		}
+		compare_sql(sql, sizeof(sql), v, schemas[schema], "*", rest);
+		snprintf(prepare, sizeof(prepare), "PREPARE p_%d_%d_%d (%s) AS %s", schema, i, kind, types[kind], sql);
+		if (!run(s, "%s", prepare))
+			return;
+		s->prepared[schema][i] |= UINT64_C(1) << kind;
+	}
+	switch (kind)
+	{
+		case 2:
+			snprintf(list, sizeof(list), "app.uid(%d, %d)::text", v->id_kind, pick(s, v->id_domain));
+			break;
+		case 3:
+			list[0] = '\'';
+			list[1] = '{';
+			key_list(s, list + 2, sizeof(list) - 5, v->domain);
+			strcat(list, "}'");
+			break;
+		case 4:
+		case 5:
+			snprintf(list, sizeof(list), "%d, %d", pick(s, v->domain), pick(s, 5));
+			break;
+		default:
+			snprintf(list, sizeof(list), "%d", pick(s, kind == 6 ? v->fk_domains[0] : v->domain));
+	}
+	snprintf(sql, sizeof(sql), "EXECUTE p_%d_%d_%d (%s)", schema, i, kind, list);
+	compare(s, sql, &compared[schema][i]);
+}
+
+/* Joins of tv_* with base tables and with each other. */
+static void
+read_joined(Session *s)
+{
+	static const char *const queries[] = {
+		"SELECT p.pk_post, t.data FROM app.tb_post p JOIN %s%suser t ON t.pk_user = p.fk_user",
+		"SELECT p.pk_post, t.data, c.data FROM %s%spost p JOIN %s%suser t ON t.pk_user = p.fk_user LEFT JOIN %s%scompany c ON c.pk_company = t.fk_company",
+		"SELECT u.pk_user, t.pk_post, t.data FROM app.tb_user u LEFT JOIN %s%spost t ON t.fk_user = u.pk_user WHERE u.active",
+		"SELECT k.pk_comment, t.data FROM app.tb_comment k JOIN %s%sthread t ON t.id = k.id WHERE k.likes > 5",
+		"SELECT u.pk_user, (SELECT jsonb_agg(e.data ORDER BY e.pk_event) FROM %s%sevent e WHERE e.fk_user = u.pk_user) FROM app.tb_user u",
+		"SELECT u.pk_user, x.data FROM app.tb_user u, LATERAL (SELECT c.data FROM %s%scomment c WHERE c.fk_user = u.pk_user ORDER BY c.pk_comment DESC LIMIT 2) x",
+		"SELECT s.data FROM %s%sstat s WHERE EXISTS (SELECT 1 FROM %s%slatest l WHERE l.pk_latest = s.pk_stat AND l.data->>'n' > '0')",
+		"SELECT c.data, d.data FROM %s%scompany c FULL JOIN %s%sdoc d ON d.pk_doc = c.pk_company",
+		"SELECT max(pk_rank), min(pk_rank), count(*) FROM %s%srank t",
+		"SELECT t.pk_tag, n.data FROM %s%stag t JOIN app.tb_post_tag pt ON pt.fk_tag = t.pk_tag JOIN %s%snear n ON n.pk_near = pt.fk_post",
+	};
+	const char *query = queries[pick(s, (int) (sizeof(queries) / sizeof(queries[0]))) - 1];
+	const char *a = chance(s, 50) ? "app." : "tiny.";
+	const char *b = chance(s, 50) ? "app." : "tiny.";
+	char		left[1000];
+	char		right[1000];
+	char		sql[SQL_MAX];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+	snprintf(left, sizeof(left), query, a, "tv_", b, "tv_", a, "tv_");
+	snprintf(right, sizeof(right), query, "app.", "v_", "app.", "v_", "app.", "v_");
+#pragma GCC diagnostic pop
+	snprintf(sql, sizeof(sql),
+			 "SELECT sum(w), x FROM (SELECT 1 AS w, t::text AS x FROM (%s) t UNION ALL SELECT -1, t::text FROM (%s) t) u"
+			 " GROUP BY x HAVING sum(w) <> 0", left, right);
+	compare(s, sql, &other_compared);
+}
+
+static void write_something(Session *s);
+
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/*
+ * A cursor over both, fetched piecewise while others commit and this session
+ * writes; the rows are compared here.
+ */
+static void
+read_cursor(Session *s)
+{
+	int			i = random_view(s);
+	int			schema = pick(s, 2) - 1;
+	const View *v = &views[i];
+	char		rest[400];
+	char		sql[SQL_MAX];
+	bool		scroll = chance(s, 20);
+	int			name = pick(s, 1000000);
+	char	  **sides[2] = {NULL, NULL};
+	int			n[2] = {0, 0};
+	bool		good = true;
+	PGresult   *result;
+
+	random_condition(s, v, rest, sizeof(rest));
+	snprintf(sql, sizeof(sql), "DECLARE c%d %s CURSOR FOR SELECT 0 AS side, t::text FROM (SELECT * FROM %s.tv_%s t %s) t"
+			 " UNION ALL SELECT 1, t::text FROM (SELECT * FROM %s.v_%s t %s) t", name, scroll ? "SCROLL" : "",
+			 schemas[schema], v->name, rest, v->oracle, v->name, rest);
+	if (!run(s, "%s", sql))
+		return;
+	while (good)
+	{
+		int			wanted = pick(s, 12);
+
+		snprintf(sql, sizeof(sql), "FETCH %d FROM c%d", wanted, name);
+		result = run_kind(s, sql, true);
+		if (result == NULL)
+		{
+			good = false;
+			break;
+		}
+		for (int r = 0; r < PQntuples(result); r++)
+		{
+			int			side = PQgetvalue(result, r, 0)[0] - '0';
+
+			sides[side] = realloc(sides[side], (size_t) (n[side] + 1) * sizeof(char *));
+			sides[side][n[side]++] = strdup(PQgetvalue(result, r, 1));
+		}
+		if (PQntuples(result) < wanted)
+		{
+			PQclear(result);
+			break;
+		}
+		PQclear(result);
+		if (chance(s, 25) && !s->read_only)
+			write_something(s);
+		if (!s->in_transaction || stop || PQtransactionStatus(s->conn) != PQTRANS_INTRANS)
+			good = false;
+		if (chance(s, 20) && !options.serial)
+			usleep((useconds_t) pick(s, 20000));
+	}
+	if (good)
+	{
+		qsort(sides[0], (size_t) n[0], sizeof(char *), compare_strings);
+		qsort(sides[1], (size_t) n[1], sizeof(char *), compare_strings);
+		for (int r = 0; r < n[0] || r < n[1]; r++)
+		{
+			if (r < n[0] && r < n[1] && strcmp(sides[0][r], sides[1][r]) == 0)
+				continue;
+			snprintf(sql, sizeof(sql), "cursor over %s.tv_%s %s: %d rows, %d expected, first difference at %d\n# tview %.2000s\n# view  %.2000s",
+					 schemas[schema], v->name, rest, n[0], n[1], r,
+					 r < n[0] ? sides[0][r] : "-", r < n[1] ? sides[1][r] : "-");
+			report_difference(s, "MISMATCH in a cursor", sql, NULL);
+			break;
+		}
+		COUNT(other_compared);
+		/* a savepoint's rollback may have closed it; then recover() repairs */
+		run(s, "CLOSE c%d", name);
+	}
+	for (int side = 0; side < 2; side++)
+	{
+		for (int r = 0; r < n[side]; r++)
+			free(sides[side][r]);
+		free(sides[side]);
+	}
+}
+
+/* A read beside a write in the same statement: it must not see the write. */
+static void
+read_beside_write(Session *s)
+{
+	static const char *const writes[] = {
+		"UPDATE app.tb_user SET name = name || '+' WHERE pk_user = %d RETURNING 1",
+		"DELETE FROM app.tb_comment WHERE pk_comment = %d RETURNING 1",
+		"UPDATE app.tb_post SET score = score + 1 WHERE pk_post = %d RETURNING 1",
+		"UPDATE app.tb_event SET kind = (kind + 1) %% 4 WHERE pk_event = %d RETURNING 1",
+	};
+	int			i = random_view(s);
+	int			schema = pick(s, 2) - 1;
+	char		rest[400];
+	char		inner[SQL_MAX / 2];
+	char		write[300];
+	char		sql[SQL_MAX];
+	PGresult   *result;
+
+	random_condition(s, &views[i], rest, sizeof(rest));
+	compare_sql(inner, sizeof(inner), &views[i], schemas[schema], "*", rest);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(write, sizeof(write), writes[pick(s, 4) - 1], pick(s, 20));
+#pragma GCC diagnostic pop
+	snprintf(sql, sizeof(sql), "WITH w AS (%s) SELECT d.* FROM (SELECT count(*) FROM w) w FULL JOIN (%s) d ON true WHERE d.x IS NOT NULL",
+			 write, inner);
+	result = run_kind(s, sql, false);
+	if (result == NULL)
+		return;
+	if (PQntuples(result) > 0)
+	{
+		report_difference(s, "MISMATCH beside a write", sql, result);
+	}
+	PQclear(result);
+	COUNT(compared[schema][i]);
+}
+
+static void
+read_something(Session *s)
+{
+	int			dice = pick(s, 100);
+
+	if (dice <= 55)
+		read_condition(s);
+	else if (dice <= 82)
+		read_prepared(s);
+	else if (dice <= 92)
+		read_joined(s);
+	else if (dice <= 96 && !s->read_only)
+		read_beside_write(s);
+	else if (s->in_transaction)
+		read_cursor(s);
+}
+
+#endif
