@@ -88,6 +88,8 @@ copy_words(TviewRow *row)
 
 		if (bigger == NULL)
 			return TVIEW_STORE_NO_MEMORY;
+		/* nothing undefined is ever indexed, whatever an entry claims */
+		memset(bigger, 0, wanted * 8);
 		scratch = bigger;
 		allocated = wanted;
 	}
