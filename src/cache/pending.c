@@ -332,7 +332,12 @@ tview_pending_is_changing(Oid relid)
 }
 
 bool
-tview_pending_any_statement(void)
+tview_pending_is_changing_any(const Oid *relids, int n)
 {
-	return nstatements > 0;
+	if (nstatements == 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (tview_pending_is_changing(relids[i]))
+			return true;
+	return false;
 }

@@ -70,6 +70,10 @@ extern void tview_pending_end_statement(Oid relid);
 extern void tview_pending_end_level(int level, bool commit);
 /* True while relid is being changed by a statement of this backend. */
 extern bool tview_pending_is_changing(Oid relid);
-extern bool tview_pending_any_statement(void);
+/*
+ * The same for any of n relations: rows may be half-changed, and not marked
+ * yet.
+ */
+extern bool tview_pending_is_changing_any(const Oid *relids, int n);
 
 #endif /* TVIEW_PENDING_H */

@@ -124,15 +124,6 @@ add_wild(TviewReader *reader, uint64 xid)
 	reader->nwild++;
 }
 
-static bool
-has_relation_tag(const TviewDesc *desc, Oid relid)
-{
-	for (int i = 0; i < desc->nrelation_tags; i++)
-		if (desc->relation_tags[i] == relid)
-			return true;
-	return false;
-}
-
 /*
  * Collects the marks on the whole of one base table.  False when one of them
  * is a command that changed the table for every snapshot.
@@ -141,7 +132,7 @@ static bool
 collect_wild(TviewReader *reader, Oid relid)
 {
 	const TviewMarkSet *marks = reader->handle->marks;
-	bool touched = has_relation_tag(reader->desc, relid);
+	bool touched = tview_meta_has_relation_tag(reader->desc, relid);
 	const TviewMarkEntry *entry;
 
 	for (entry = tview_markset_first(marks, tview_tag_relation(relid),
@@ -182,7 +173,7 @@ collect_own(TviewReader *reader, Oid relid)
 		if (relid == reader->desc->rootid)
 			reader->root_changed = true;
 	}
-	else if (has_relation_tag(reader->desc, relid) &&
+	else if (tview_meta_has_relation_tag(reader->desc, relid) &&
 			 tview_markset_first(pending->marks, tview_tag_relation(relid), 0))
 		reader->all_invalid = true;
 	return true;
@@ -206,18 +197,6 @@ collect_relations(TviewReader *reader)
 			return false;
 	}
 	return true;
-}
-
-/* True while a statement of this backend is changing one of the bases. */
-static bool
-statement_is_changing(const TviewDesc *desc)
-{
-	if (!tview_pending_any_statement())
-		return false;
-	for (int i = 0; i < desc->nbases; i++)
-		if (tview_pending_is_changing(desc->bases[i]))
-			return true;
-	return false;
 }
 
 /* Opens the read transaction and reads the TVIEW's record. */
@@ -296,7 +275,8 @@ tview_reader_begin(TviewReader *reader)
 	TviewReason result;
 	bool again = true;
 
-	if (statement_is_changing(reader->desc))
+	if (tview_pending_is_changing_any(reader->desc->bases,
+									  reader->desc->nbases))
 		return reason(TVIEW_BYPASS_STATEMENT,
 					  "a statement of this session is changing a base table");
 	reader->handle = tview_handle_open(reader->desc->serverid, &failure);

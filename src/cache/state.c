@@ -28,15 +28,6 @@ tview_state_get(TviewTxn *txn, Oid relid, TviewState *state)
 	return TVIEW_STORE_OK;
 }
 
-static bool
-has_relation_tag(const TviewDesc *desc, Oid relid)
-{
-	for (int i = 0; i < desc->nrelation_tags; i++)
-		if (desc->relation_tags[i] == relid)
-			return true;
-	return false;
-}
-
 TviewStoreStatus
 tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor,
 				   uint32 flags)
@@ -65,7 +56,7 @@ tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor,
 	{
 		state->sources[i].relid = desc->sources[i];
 		state->sources[i].by_relation =
-			has_relation_tag(desc, desc->sources[i]);
+			tview_meta_has_relation_tag(desc, desc->sources[i]);
 	}
 	return TVIEW_STORE_OK;
 }

@@ -103,15 +103,6 @@ cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
 	return true;
 }
 
-static bool
-has_relation_tag(const TviewDesc *desc, Oid relid)
-{
-	for (int i = 0; i < desc->nrelation_tags; i++)
-		if (desc->relation_tags[i] == relid)
-			return true;
-	return false;
-}
-
 /*
  * Covers the marks on whole relations.  False when nothing may be stored: own
  * changes of a whole relation, a command that is not MVCC-safe, or a commit
@@ -130,7 +121,7 @@ cover_relations(Writer *writer)
 		const TviewMarkSet *marks = writer->handle->marks;
 		const TviewMarkEntry *entry;
 
-		if (has_relation_tag(desc, relid))
+		if (tview_meta_has_relation_tag(desc, relid))
 			flags |= TVIEW_MARK_TOUCH;
 		if (writer->pending &&
 			(tview_pending_is_all(writer->pending, relid) ||
@@ -148,19 +139,6 @@ cover_relations(Writer *writer)
 	return true;
 }
 
-/*
- * True when a statement of this backend is changing a base: rows may be half-
- * changed and unmarked.
- */
-static bool
-statement_is_changing(const TviewDesc *desc)
-{
-	for (int i = 0; tview_pending_any_statement() && i < desc->nbases; i++)
-		if (tview_pending_is_changing(desc->bases[i]))
-			return true;
-	return false;
-}
-
 bool
 tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
 {
@@ -169,7 +147,7 @@ tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
 	const char *failure;
 
 	if (tview_reader_check(desc, snapshot).code != TVIEW_BYPASS_NONE ||
-		statement_is_changing(desc))
+		tview_pending_is_changing_any(desc->bases, desc->nbases))
 		return false;
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)
@@ -192,7 +170,8 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot, int flags)
 	writer->flags = flags;
 	if (reason.code == TVIEW_BYPASS_OWN_DDL && (flags & TVIEW_WRITER_CREATING))
 		reason.code = TVIEW_BYPASS_NONE;
-	if (reason.code != TVIEW_BYPASS_NONE || statement_is_changing(desc))
+	if (reason.code != TVIEW_BYPASS_NONE ||
+		tview_pending_is_changing_any(desc->bases, desc->nbases))
 		return TVIEW_WRITTEN_NOT_ALLOWED;
 	writer->handle = tview_handle_open(desc->serverid, &failure);
 	if (writer->handle == NULL)

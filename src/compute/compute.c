@@ -32,7 +32,7 @@ find_key(TviewComputed *computed, int n, int64 key)
 	return bsearch(&wanted, computed, n, sizeof(TviewComputed), compare_keys);
 }
 
-/* An integer of the key's type as a Datum, and back. */
+/* An integer of the key's type as a Datum. */
 static Datum
 key_datum(Oid type, int64 key)
 {
@@ -44,20 +44,6 @@ key_datum(Oid type, int64 key)
 			return Int32GetDatum((int32) key);
 		default:
 			return Int64GetDatum(key);
-	}
-}
-
-static int64
-datum_key(Oid type, Datum value)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		default:
-			return DatumGetInt64(value);
 	}
 }
 
@@ -118,7 +104,7 @@ collect_rows(TviewDesc *desc, TviewComputed *computed, int n)
 			heap_getattr(table->vals[i], desc->key, table->tupdesc, &isnull);
 		TviewComputed *one = isnull
 			? NULL
-			: find_key(computed, n, datum_key(desc->keytype, value));
+			: find_key(computed, n, tview_meta_integer(desc->keytype, value));
 
 		if (one == NULL)
 			continue;
@@ -145,9 +131,9 @@ collect_tags(TviewDesc *desc, TviewComputed *computed, int n)
 		TviewComputed *one;
 
 		heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
-		one = nulls[0]
-			? NULL
-			: find_key(computed, n, datum_key(desc->keytype, values[0]));
+		one = nulls[0] ? NULL
+					   : find_key(computed, n,
+								  tview_meta_integer(desc->keytype, values[0]));
 		if (one == NULL)
 			continue;
 		one->root_exists = true;

@@ -243,9 +243,7 @@ tuple_key(MinimalTuple tuple, TupleDesc tupdesc, AttrNumber attno, Oid type,
 	value = heap_getattr(&heap, attno, tupdesc, isnull);
 	if (*isnull)
 		return 0;
-	return type == INT2OID ? DatumGetInt16(value)
-		: type == INT4OID  ? DatumGetInt32(value)
-						   : DatumGetInt64(value);
+	return tview_meta_integer(type, value);
 }
 
 /* Moves to the view's next row that has a key. */

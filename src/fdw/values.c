@@ -14,20 +14,6 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
-static int64
-integer_value(Oid type, Datum value)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		default:
-			return DatumGetInt64(value);
-	}
-}
-
 /* The non-null elements of an array value, palloc'd; returns how many. */
 static int
 array_elements(Datum value, Datum **elements)
@@ -106,7 +92,7 @@ take_keys(TviewScanState *state, const TviewCondition *condition, Datum array,
 	int kept = 0;
 
 	for (int i = 0; i < n; i++)
-		keys[i] = integer_value(condition->valtype, elements[i]);
+		keys[i] = tview_meta_integer(condition->valtype, elements[i]);
 	qsort(keys, n, sizeof(int64), compare_int64);
 	for (int i = 0; i < n; i++)
 	{
@@ -164,7 +150,7 @@ apply_key_conditions(TviewScanState *state)
 		else
 			narrow_bounds(
 				state, condition->strategy,
-				integer_value(condition->valtype, state->values[i].value));
+				tview_meta_integer(condition->valtype, state->values[i].value));
 	}
 	clamp_bounds(state);
 	if (state->lower > state->upper)

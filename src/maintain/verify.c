@@ -125,9 +125,7 @@ row_key(Verification *v, MinimalTuple tuple, bool *isnull)
 
 	if (*isnull)
 		return 0;
-	return v->desc->keytype == INT2OID ? DatumGetInt16(value)
-		: v->desc->keytype == INT4OID  ? DatumGetInt32(value)
-									   : DatumGetInt64(value);
+	return tview_meta_integer(v->desc->keytype, value);
 }
 
 /* Compares each of the view's rows with what the store would serve. */

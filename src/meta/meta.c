@@ -404,6 +404,15 @@ tview_meta_base(Oid relid)
 	return first;
 }
 
+bool
+tview_meta_has_relation_tag(const TviewDesc *desc, Oid relid)
+{
+	for (int i = 0; i < desc->nrelation_tags; i++)
+		if (desc->relation_tags[i] == relid)
+			return true;
+	return false;
+}
+
 List *
 tview_meta_list(Oid serverid)
 {

@@ -159,6 +159,12 @@ extern TviewDesc *tview_meta_get(Oid relid, bool missing_ok);
 /* The list of what a change of relid must mark; NULL when nothing. */
 extern TviewBase *tview_meta_base(Oid relid);
 
+/* True when every row of the TVIEW depends on any change of the source. */
+extern bool tview_meta_has_relation_tag(const TviewDesc *desc, Oid relid);
+
+/* An integer of type int2, int4 or int8. */
+extern int64 tview_meta_integer(Oid type, Datum value);
+
 /* Oids of all TVIEWs, of one server or of all (InvalidOid), palloc'd list. */
 extern List *tview_meta_list(Oid serverid);
 

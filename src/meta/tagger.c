@@ -107,3 +107,17 @@ tview_meta_tag(TviewTagger *tagger, Datum value)
 		return tview_meta_tag_integer(tagger, DatumGetInt32(value));
 	return tview_meta_tag_integer(tagger, DatumGetInt16(value));
 }
+
+int64
+tview_meta_integer(Oid type, Datum value)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
