@@ -104,10 +104,11 @@ files_are_whole(const TviewStore *store)
 {
 	uint64_t inode = 0;
 	uint64_t size = 0;
+	/* before the file is looked at: another process may be making it larger */
+	uint64_t known = atomic_load(&store->ring->data_size);
 
 	if (stat_file(store, "data.mdb", &inode, &size) != 0 ||
-		inode != store->ring->data_inode ||
-		size < atomic_load(&store->ring->data_size))
+		inode != store->ring->data_inode || size < known)
 		return false;
 	return stat_file(store, "lock.mdb", &inode, &size) == 0 &&
 		inode == store->ring->lock_inode && size >= store->ring->lock_size;

@@ -51,8 +51,9 @@ live_once(Shared *shared, TviewStore *store, uint64_t *last)
 	uint64_t epoch;
 	uint64_t key = 1;
 
-	if (tap_enter(store, &tap_config, &epoch) != TVIEW_STORE_OK)
-		return 1;
+	status = tap_enter(store, &tap_config, &epoch);
+	if (status != TVIEW_STORE_OK)
+		return 100 + (int) status;
 	if (epoch < *last)
 		return 2;
 	shared->epochs += epoch > *last;
