@@ -174,3 +174,29 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 	tview_query_leave(&saved);
 	return computed;
 }
+
+/* A copy of words, NULL for none. */
+static uint64 *
+copy_words(const uint64 *words, int n)
+{
+	uint64 *copy = n > 0 ? palloc(n * sizeof(uint64)) : NULL;
+
+	if (n > 0)
+		memcpy(copy, words, n * sizeof(uint64));
+	return copy;
+}
+
+void
+tview_compute_item(const TviewComputed *computed, TviewFillItem *item)
+{
+	memset(item, 0, sizeof(TviewFillItem));
+	item->key = computed->key;
+	item->root_exists = computed->root_exists;
+	item->storable = computed->nrows <= 1;
+	if (computed->nrows == 1)
+		item->tuple = heap_copy_minimal_tuple(computed->rows[0]);
+	item->ntags = computed->ntags;
+	item->tags = copy_words(computed->tags, computed->ntags);
+	item->nlookups = computed->nlookups;
+	item->lookups = copy_words(computed->lookups, computed->nlookups);
+}

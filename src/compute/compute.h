@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "cache/writer.h"
 #include "executor/tuptable.h"
 #include "meta/meta.h"
 #include "utils/snapshot.h"
@@ -40,6 +41,13 @@ typedef struct TviewComputed
 extern TviewComputed *tview_compute_keys(TviewDesc *desc, Snapshot snapshot,
 										 const int64 *keys, int n,
 										 bool with_tags);
+
+/*
+ * Copies what a key came to into an item for the store, in the current memory
+ * context.
+ */
+extern void tview_compute_item(const TviewComputed *computed,
+							   TviewFillItem *item);
 
 /* A stream over the view's rows: a plain execution, in bounded memory. */
 typedef struct TviewStream TviewStream;

@@ -185,21 +185,8 @@ static void
 gather(TviewScanState *state, const TviewComputed *computed)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->fill_context);
-	TviewFillItem *item = &state->fill.items[state->fill.n++];
 
-	memset(item, 0, sizeof(TviewFillItem));
-	item->key = computed->key;
-	item->root_exists = computed->root_exists;
-	item->storable = computed->nrows <= 1;
-	if (computed->nrows == 1)
-		item->tuple = heap_copy_minimal_tuple(computed->rows[0]);
-	item->ntags = computed->ntags;
-	item->tags = palloc(Max(computed->ntags, 1) * sizeof(uint64));
-	memcpy(item->tags, computed->tags, computed->ntags * sizeof(uint64));
-	item->nlookups = computed->nlookups;
-	item->lookups = palloc(Max(computed->nlookups, 1) * sizeof(uint64));
-	memcpy(item->lookups, computed->lookups,
-		   computed->nlookups * sizeof(uint64));
+	tview_compute_item(computed, &state->fill.items[state->fill.n++]);
 	MemoryContextSwitchTo(old);
 	if (state->fill.n == FILL_ROWS ||
 		MemoryContextMemAllocated(state->fill_context, true) > FILL_BYTES)

@@ -330,7 +330,6 @@ Datum
 tview_event_command_start(PG_FUNCTION_ARGS)
 {
 	(void) event_data(fcinfo);
-	tview_xact_note_command_start();
 	PG_RETURN_NULL();
 }
 

@@ -44,23 +44,8 @@ static void
 add_item(Fill *fill, const TviewComputed *computed)
 {
 	MemoryContext old = MemoryContextSwitchTo(fill->batch_context);
-	TviewFillItem *item = &fill->batch.items[fill->batch.n++];
 
-	memset(item, 0, sizeof(TviewFillItem));
-	item->key = computed->key;
-	item->root_exists = computed->root_exists;
-	item->storable = computed->nrows <= 1;
-	if (computed->nrows == 1)
-		item->tuple = heap_copy_minimal_tuple(computed->rows[0]);
-	item->ntags = computed->ntags;
-	item->tags = palloc(Max(computed->ntags, 1) * sizeof(uint64));
-	if (computed->ntags > 0)
-		memcpy(item->tags, computed->tags, computed->ntags * sizeof(uint64));
-	item->nlookups = computed->nlookups;
-	item->lookups = palloc(Max(computed->nlookups, 1) * sizeof(uint64));
-	if (computed->nlookups > 0)
-		memcpy(item->lookups, computed->lookups,
-			   computed->nlookups * sizeof(uint64));
+	tview_compute_item(computed, &fill->batch.items[fill->batch.n++]);
 	MemoryContextSwitchTo(old);
 }
 

@@ -49,7 +49,6 @@ typedef struct EndAction
 } EndAction;
 
 static List *end_actions = NIL;
-static bool was_clean = false;
 static bool armed = false;
 
 /* ---- publishing ---- */
@@ -229,7 +228,6 @@ end_transaction(bool commit)
 		run_end_action(lfirst(lc), commit);
 	end_actions = NIL;
 	tview_pending_clear();
-	was_clean = false;
 }
 
 static void
@@ -324,16 +322,4 @@ void
 tview_xact_init(void)
 {
 	tview_xact_arm();
-}
-
-void
-tview_xact_note_command_start(void)
-{
-	was_clean = !TransactionIdIsValid(GetTopTransactionIdIfAny());
-}
-
-bool
-tview_xact_was_clean(void)
-{
-	return was_clean;
 }

@@ -44,12 +44,4 @@ extern void tview_xact_drop_rows(Oid serverid, Oid relid);
  */
 extern void tview_xact_drop_rows_on_abort(Oid serverid, Oid relid);
 
-/*
- * Called at ddl_command_start: remembers whether the transaction has written
- * anything so far.
- */
-extern void tview_xact_note_command_start(void);
-/* True when the transaction had no xid when the running DDL command began. */
-extern bool tview_xact_was_clean(void);
-
 #endif /* TVIEW_XACT_H */
