@@ -6,6 +6,7 @@
 
 #include "cache/handle.h"
 #include "cache/pending.h"
+#include "fdw/check.h"
 #include "fdw/statistic.h"
 #include "fmgr.h"
 #include "maintain/ddl.h"
@@ -26,5 +27,6 @@ _PG_init(void)
 	tview_xact_init();
 	tview_ddl_init();
 	tview_statistic_init();
+	tview_check_init();
 	MarkGUCPrefixReserved("tview");
 }

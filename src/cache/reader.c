@@ -33,6 +33,7 @@ tview_reader_bypass_name(TviewBypass code)
 		[TVIEW_BYPASS_STORE] = "store",
 		[TVIEW_BYPASS_ALL_CHANGED] = "all_changed",
 		[TVIEW_BYPASS_CHEAPER] = "mostly_stale",
+		[TVIEW_BYPASS_MISMATCH] = "mismatch",
 	};
 
 	return names[code];

@@ -11,6 +11,7 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -199,4 +200,29 @@ tview_compute_item(const TviewComputed *computed, TviewFillItem *item)
 	item->tags = copy_words(computed->tags, computed->ntags);
 	item->nlookups = computed->nlookups;
 	item->lookups = copy_words(computed->lookups, computed->nlookups);
+}
+
+bool
+tview_compute_same_row(const TviewDesc *desc, MinimalTuple a, MinimalTuple b)
+{
+	TupleDesc tupdesc = desc->tupdesc;
+	int natts = tupdesc->natts;
+	Datum *x = palloc(natts * sizeof(Datum));
+	Datum *y = palloc(natts * sizeof(Datum));
+	bool *null_x = palloc(natts * sizeof(bool));
+	bool *null_y = palloc(natts * sizeof(bool));
+
+	heap_deform_tuple(heap_tuple_from_minimal_tuple(a), tupdesc, x, null_x);
+	heap_deform_tuple(heap_tuple_from_minimal_tuple(b), tupdesc, y, null_y);
+	for (int i = 0; i < natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		if (null_x[i] != null_y[i])
+			return false;
+		if (!null_x[i] &&
+			!datum_image_eq(x[i], y[i], att->attbyval, att->attlen))
+			return false;
+	}
+	return true;
 }

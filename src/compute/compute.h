@@ -49,6 +49,10 @@ extern TviewComputed *tview_compute_keys(TviewDesc *desc, Snapshot snapshot,
 extern void tview_compute_item(const TviewComputed *computed,
 							   TviewFillItem *item);
 
+/* True when both rows have equal columns, byte for byte after detoasting. */
+extern bool tview_compute_same_row(const TviewDesc *desc, MinimalTuple a,
+								   MinimalTuple b);
+
 /* A stream over the view's rows: a plain execution, in bounded memory. */
 typedef struct TviewStream TviewStream;
 

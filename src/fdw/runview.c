@@ -7,6 +7,7 @@
 
 #include "catalog/pg_type_d.h"
 #include "executor/executor.h"
+#include "fdw/check.h"
 #include "fdw/state.h"
 #include "lib/stringinfo.h"
 #include "nodes/plannodes.h"
@@ -57,12 +58,8 @@ remaining_keys(TviewScanState *state)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/*
- * Opens the view with every pushed condition, past the rows that were
- * returned already.
- */
-static void
-open_stream(TviewScanState *state, bool keys_only)
+TviewStream *
+tview_runview_open(TviewScanState *state, bool keys_only, int direction)
 {
 	TviewDesc *desc = state->desc;
 	int n = state->plan->nconditions;
@@ -98,9 +95,9 @@ open_stream(TviewScanState *state, bool keys_only)
 			keys_only ? remaining_keys(state) : Int64GetDatum(state->last);
 		n++;
 	}
-	state->stream =
-		tview_stream_open(desc, state->snapshot, sql.len > 0 ? sql.data : NULL,
-						  n, types, values, NULL, state->plan->direction);
+	return tview_stream_open(desc, state->snapshot,
+							 sql.len > 0 ? sql.data : NULL, n, types, values,
+							 NULL, direction);
 }
 
 /*
@@ -157,7 +154,8 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 	else
 	{
 		state->phase = TVIEW_PHASE_VIEW;
-		open_stream(state, keys_only);
+		state->stream =
+			tview_runview_open(state, keys_only, state->plan->direction);
 	}
 	state->nrows = state->next_row = 0;
 	MemoryContextSwitchTo(old);
@@ -241,6 +239,7 @@ tview_runview_close(TviewScanState *state)
 		tview_stream_close(state->stream);
 	if (state->build)
 		tview_build_close(state->build);
+	tview_check_close(state);
 	state->stream = NULL;
 	state->build = NULL;
 }

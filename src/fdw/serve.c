@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "fdw/check.h"
 #include "fdw/state.h"
 #include "meta/tag.h"
 #include "utils/memutils.h"
@@ -36,6 +37,8 @@ const TviewReason tview_reason_changed = {TVIEW_BYPASS_ALL_CHANGED,
 										  "a whole base table has changed"};
 const TviewReason tview_reason_incomplete = {TVIEW_BYPASS_INCOMPLETE,
 											 "not every row is stored"};
+static const TviewReason mismatch_reason = {
+	TVIEW_BYPASS_MISMATCH, "a self-check found a difference"};
 static const TviewReason stale_reason = {
 	TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
 
@@ -439,7 +442,13 @@ tview_serve_batch(TviewScanState *state)
 	else
 	{
 		publish_batch(state, &batch);
-		if (ended)
+		if (!tview_check_batch(state, ended))
+		{
+			state->has_last = had_last;
+			state->last = last;
+			tview_runview_start(state, mismatch_reason);
+		}
+		else if (ended)
 			state->phase = TVIEW_PHASE_DONE;
 		state->batch_size = Min(state->batch_size * 4, BATCH_ROWS_MAX);
 	}
@@ -447,6 +456,19 @@ tview_serve_batch(TviewScanState *state)
 }
 
 /* ---- KEYS and LOOKUP ---- */
+
+/* Runs the view for what lies behind the keys that were returned. */
+static void
+leave_keys(TviewScanState *state, TviewReason reason)
+{
+	state->phase = TVIEW_PHASE_START;
+	if (state->next_key > 0)
+	{
+		state->has_last = true;
+		state->last = state->keys[state->next_key - 1];
+	}
+	tview_runview_start(state, reason);
+}
 
 void
 tview_serve_keys(TviewScanState *state)
@@ -464,6 +486,8 @@ tview_serve_keys(TviewScanState *state)
 			state->phase = TVIEW_PHASE_START;
 			tview_runview_start(state, tview_reason_incomplete);
 		}
+		else if (state->nkeys == 0 && !tview_check_batch(state, true))
+			leave_keys(state, mismatch_reason);
 		return;
 	}
 	MemoryContextReset(state->batch_context);
@@ -484,8 +508,11 @@ tview_serve_keys(TviewScanState *state)
 		tview_reader_end(&state->reader);
 		if (batch.invalid == 0 || state->desc->restrictable)
 		{
-			state->next_key += n;
 			publish_batch(state, &batch);
+			if (!tview_check_batch(state, state->next_key + n == state->nkeys))
+				leave_keys(state, mismatch_reason);
+			else
+				state->next_key += n;
 			MemoryContextSwitchTo(old);
 			return;
 		}
@@ -528,4 +555,5 @@ tview_serve_start(TviewScanState *state)
 			state->phase = TVIEW_PHASE_STORE;
 			break;
 	}
+	tview_check_start(state);
 }

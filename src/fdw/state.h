@@ -44,6 +44,8 @@ typedef struct TviewScanValue
 	Oid type; /* of value: the array's type for arrays */
 } TviewScanValue;
 
+typedef struct TviewCheck TviewCheck;
+
 typedef struct TviewScanState
 {
 	ForeignScanState *node;
@@ -95,6 +97,8 @@ typedef struct TviewScanState
 	bool fill_all; /* so far every row of the build was stored */
 	bool filling;
 
+	TviewCheck *check; /* of what is served, or NULL: see check.h */
+
 	char *buffer; /* room for the tuples of one batch after the other */
 	Size buffer_used;
 
@@ -136,6 +140,12 @@ extern const TviewReason tview_reason_incomplete;
 
 /* runview.c: the view itself. */
 extern void tview_runview_start(TviewScanState *state, TviewReason reason);
+/*
+ * Opens the view with every pushed condition, past the rows that were returned
+ * already; keys_only: restricted to the keys that remain, too.
+ */
+extern TviewStream *tview_runview_open(TviewScanState *state, bool keys_only,
+									   int direction);
 extern MinimalTuple tview_runview_next(TviewScanState *state);
 extern void tview_runview_close(TviewScanState *state);
 

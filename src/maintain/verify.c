@@ -19,7 +19,6 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -69,31 +68,6 @@ report(Verification *v, int64 key, const char *problem, MinimalTuple stored,
 		values[3] = row_to_jsonb(v, expected);
 	tuplestore_putvalues(v->result->setResult, v->result->setDesc, values,
 						 nulls);
-}
-
-/* True when both rows have equal columns, byte for byte after detoasting. */
-static bool
-rows_are_equal(Verification *v, MinimalTuple a, MinimalTuple b)
-{
-	int natts = v->tupdesc->natts;
-	Datum *x = palloc(natts * sizeof(Datum));
-	Datum *y = palloc(natts * sizeof(Datum));
-	bool *null_x = palloc(natts * sizeof(bool));
-	bool *null_y = palloc(natts * sizeof(bool));
-
-	heap_deform_tuple(heap_tuple_of(a), v->tupdesc, x, null_x);
-	heap_deform_tuple(heap_tuple_of(b), v->tupdesc, y, null_y);
-	for (int i = 0; i < natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(v->tupdesc, i);
-
-		if (null_x[i] != null_y[i])
-			return false;
-		if (!null_x[i] &&
-			!datum_image_eq(x[i], y[i], att->attbyval, att->attlen))
-			return false;
-	}
-	return true;
 }
 
 /* Looks a key up; a valid row is copied. */
@@ -153,7 +127,7 @@ verify_view(Verification *v, Snapshot snapshot, MemoryContext row_context)
 				report(v, key, "the store says that there is no such row", NULL,
 					   expected);
 			else if (found == TVIEW_FOUND_VALID &&
-					 !rows_are_equal(v, stored, expected))
+					 !tview_compute_same_row(v->desc, stored, expected))
 				report(v, key, "the stored row differs", stored, expected);
 		}
 		MemoryContextSwitchTo(old);

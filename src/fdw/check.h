@@ -1,0 +1,30 @@
+/*
+ * check.h
+ *		Self-checks of scans: what the store serves against the view.
+ *
+ * tview.verify = off | sample | all says which scans are checked.  A checked
+ * scan runs the view with its conditions beside the store, under its snapshot
+ * and in key order, and compares every row before it is returned.
+ */
+#ifndef TVIEW_FDW_CHECK_H
+#define TVIEW_FDW_CHECK_H
+
+#include "fdw/state.h"
+
+/* Defines the settings. */
+extern void tview_check_init(void);
+
+/* Begins a check of a scan that starts in STORE or KEYS, where one is due. */
+extern void tview_check_start(TviewScanState *state);
+
+/*
+ * Compares the rows that are ready to be returned; ended: no more will come
+ * from the store.  On a difference: raises a WARNING with the evidence in the
+ * server log, empties the TVIEW, counts, and returns false; the caller drops
+ * the rows and runs the view.
+ */
+extern bool tview_check_batch(TviewScanState *state, bool ended);
+
+extern void tview_check_close(TviewScanState *state);
+
+#endif /* TVIEW_FDW_CHECK_H */
