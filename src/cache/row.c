@@ -8,16 +8,10 @@
 #include "cache/row.h"
 #include "port/pg_bswap.h"
 
-typedef struct IndexKey
+TviewIndexKey
+tview_row_index_key(uint64 tag, int64 pk)
 {
-	uint64 tag;
-	uint64 pk;
-} IndexKey;
-
-static IndexKey
-index_key(uint64 tag, int64 pk)
-{
-	IndexKey key = {pg_hton64(tag), pg_hton64(TVIEW_KEY_OF(pk))};
+	TviewIndexKey key = {pg_hton64(tag), pg_hton64(TVIEW_KEY_OF(pk))};
 
 	return key;
 }
@@ -107,7 +101,7 @@ unindex(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
 {
 	for (uint32 i = 0; i < n; i++)
 	{
-		IndexKey key = index_key(words[i], pk);
+		TviewIndexKey key = tview_row_index_key(words[i], pk);
 		TviewStoreStatus status =
 			tview_del(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key));
 
@@ -122,7 +116,7 @@ add_index(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
 {
 	for (uint32 i = 0; i < n; i++)
 	{
-		IndexKey key = index_key(words[i], pk);
+		TviewIndexKey key = tview_row_index_key(words[i], pk);
 		TviewStoreStatus status =
 			tview_put(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key), NULL, 0);
 
@@ -200,13 +194,11 @@ put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 }
 
 TviewStoreStatus
-tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row,
-			  bool append)
+tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row)
 {
 	TviewRow old;
 	bool indexed = false;
-	TviewStoreStatus status =
-		append ? TVIEW_STORE_NOTFOUND : tview_row_get(txn, relid, key, &old);
+	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
 
 	if (status == TVIEW_STORE_OK)
 	{
@@ -221,8 +213,23 @@ tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row,
 	if (status == TVIEW_STORE_OK && !indexed)
 		status = add_index(txn, relid, key, row->lookups, row->nlookups);
 	if (status == TVIEW_STORE_OK)
-		status = put_entry(txn, relid, key, row, append);
+		status = put_entry(txn, relid, key, row, false);
 	return status;
+}
+
+TviewStoreStatus
+tview_row_append(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row)
+{
+	return put_entry(txn, relid, key, row, true);
+}
+
+TviewStoreStatus
+tview_row_append_index(TviewTxn *txn, Oid relid, const TviewIndexKey *key)
+{
+	void *room;
+
+	return tview_put_append(txn, TVIEW_DB_INDEX, relid, key, sizeof(*key), 0,
+							&room);
 }
 
 TviewStoreStatus
@@ -273,7 +280,7 @@ TviewStoreStatus
 tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
 			   int64 *pks, int limit, int *n)
 {
-	IndexKey start = index_key(tag, first ? PG_INT64_MIN : after);
+	TviewIndexKey start = tview_row_index_key(tag, first ? PG_INT64_MIN : after);
 	TviewValue key = {&start, sizeof(start)};
 	TviewValue value;
 	TviewCursor *cursor;
@@ -286,7 +293,7 @@ tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
 	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
 	while (status == TVIEW_STORE_OK && *n < limit)
 	{
-		IndexKey found;
+		TviewIndexKey found;
 		int64 pk;
 
 		if (key.size != sizeof(found))

@@ -53,6 +53,15 @@ typedef struct TviewRow
 	uint32 size;
 } TviewRow;
 
+/* A key of the index database. */
+typedef struct TviewIndexKey
+{
+	uint64 tag;
+	uint64 pk;
+} TviewIndexKey;
+
+extern TviewIndexKey tview_row_index_key(uint64 tag, int64 pk);
+
 /* False when the value cannot be an entry. */
 extern bool tview_row_decode(TviewValue value, TviewRow *row);
 
@@ -62,11 +71,19 @@ extern TviewStoreStatus tview_row_get(TviewTxn *txn, Oid relid, int64 key,
 
 /*
  * Replaces the entry of a key and its index entries.  row's pointers must not
- * go into the map of a page that this transaction has changed.  append: the
- * key sorts after all others and has no entry yet.
+ * go into the map of a page that this transaction has changed.
  */
 extern TviewStoreStatus tview_row_put(TviewTxn *txn, Oid relid, int64 key,
-									  const TviewRow *row, bool append);
+									  const TviewRow *row);
+
+/*
+ * Puts the entry of a key that sorts after all others, without its index
+ * entries; and puts one index entry that sorts after all others.
+ */
+extern TviewStoreStatus tview_row_append(TviewTxn *txn, Oid relid, int64 key,
+										 const TviewRow *row);
+extern TviewStoreStatus tview_row_append_index(TviewTxn *txn, Oid relid,
+											   const TviewIndexKey *key);
 
 /* Deletes the entry and its index entries; OK when there is none. */
 extern TviewStoreStatus tview_row_delete(TviewTxn *txn, Oid relid, int64 key);

@@ -53,6 +53,7 @@ typedef struct Writer
 	TviewPending *pending;
 	uint64 head;
 	int flags;
+	bool bulk; /* index entries come later */
 	uint32 clears;
 	Covers wild; /* of marks on whole relations: every row's */
 } Writer;
@@ -306,7 +307,7 @@ check_state(Writer *writer, TviewTxn *txn, TviewState *state, bool *allowed)
 }
 
 static TviewStoreStatus
-apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool append)
+apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool bulk)
 {
 	TviewRow old;
 	TviewStoreStatus status;
@@ -314,8 +315,9 @@ apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool append)
 	switch (prepared->action)
 	{
 		case PREPARED_PUT:
-			return tview_row_put(txn, relid, prepared->key, &prepared->row,
-								 append);
+			return bulk
+				? tview_row_append(txn, relid, prepared->key, &prepared->row)
+				: tview_row_put(txn, relid, prepared->key, &prepared->row);
 		case PREPARED_DELETE:
 			/*
 			 * only what nobody can serve any more: others are found by their
@@ -351,7 +353,7 @@ write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 	}
 	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
 		status = apply(txn, writer->desc->relid, &prepared[i],
-					   (writer->flags & TVIEW_WRITER_APPEND) != 0);
+					   writer->bulk);
 	if ((writer->flags & TVIEW_WRITER_COMPLETE) &&
 		state.clears == writer->clears)
 		set |= TVIEW_STATE_COMPLETE;
@@ -444,12 +446,15 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 	if (result != TVIEW_WRITTEN)
 		return result;
 	writer.clears = batch->clears;
+	writer.bulk = batch->bulk != NULL;
 	prepared = palloc(Max(batch->n, 1) * sizeof(Prepared));
 	for (int i = 0; i < batch->n; i++)
 	{
 		prepare_item(&writer, &batch->items[i], &prepared[i]);
 		batch->skipped += prepared[i].action == PREPARED_SKIP;
 		batch->rows += prepared[i].row.tuple != NULL;
+		if (batch->bulk && prepared[i].action == PREPARED_PUT)
+			tview_bulk_add(batch->bulk, prepared[i].key, &prepared[i].row);
 	}
 	if ((batch->flags & TVIEW_WRITER_COMPLETE) &&
 		(batch->skipped > 0 || keys_may_return(&writer)))

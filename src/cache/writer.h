@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "cache/bulk.h"
 #include "meta/meta.h"
 #include "utils/snapshot.h"
 
@@ -26,18 +27,20 @@ typedef struct TviewFillItem
 
 #define TVIEW_WRITER_WAIT 0x01	   /* wait for other writers, do not give up */
 #define TVIEW_WRITER_COMPLETE 0x02 /* afterwards every root key has its entry */
-#define TVIEW_WRITER_CREATING \
-	0x04 /* by the transaction that has just created the TVIEW:
-										 * the floor is not asked */
-#define TVIEW_WRITER_APPEND \
-	0x08 /* keys ascend beyond all that are stored (a hint) */
+/* by the transaction that creates the TVIEW: the floor is not asked */
+#define TVIEW_WRITER_CREATING 0x04
 
 /* One transaction's worth of items. */
 typedef struct TviewFillBatch
 {
 	TviewFillItem *items;
 	int n;
-	int flags;	   /* TVIEW_WRITER_... */
+	int flags; /* TVIEW_WRITER_... */
+	/*
+	 * of a creation: takes the index entries; keys ascend beyond all that are
+	 * stored
+	 */
+	TviewBulk *bulk;
 	uint32 clears; /* with COMPLETE: as tview_contents_prepare returned it */
 	/* out: items that may not be stored (own changes, commits not flushed) */
 	int skipped;

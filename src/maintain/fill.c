@@ -74,6 +74,15 @@ store_batch(Fill *fill, bool last)
 	fill->batch.n = 0;
 }
 
+/* Stores what is left of the rows, and then the index of them all. */
+static void
+write_bulk(Fill *fill)
+{
+	store_batch(fill, false);
+	if (fill->storing && !tview_bulk_write(fill->batch.bulk, fill->desc))
+		fill->storing = fill->complete = false;
+}
+
 /* Runs the build to its end, or until the store takes no more. */
 static void
 run_fill(Fill *fill, bool strict)
@@ -100,9 +109,19 @@ run_fill(Fill *fill, bool strict)
 			MemoryContextMemAllocated(fill->batch_context, true) > BATCH_BYTES)
 			store_batch(fill, false);
 	}
+	if (fill->storing && fill->batch.bulk)
+		write_bulk(fill);
 	if (fill->storing)
 		store_batch(fill, true);
 	tview_build_close(build);
+}
+
+/* Empties a TVIEW whose rows may lack index entries. */
+static void
+discard_rows(TviewHandle *handle, const TviewDesc *desc)
+{
+	if (!tview_contents_clear(desc->serverid, desc->relid, false))
+		tview_store_reset(handle->store, "a build could not be undone");
 }
 
 int64
@@ -129,16 +148,29 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	fill.progress =
 		tview_store_progress_begin(handle->store, desc->relid, desc->name,
 								   Max(tview_estimate_rows(desc), 0));
+	if (flags & TVIEW_WRITER_CREATING)
+		fill.batch.bulk = tview_bulk_begin();
 	PG_TRY();
 	{
 		run_fill(&fill, strict);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
+		if (fill.batch.bulk)
+			discard_rows(handle, desc);
 		if (fill.progress)
 			tview_store_progress_end(fill.progress);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (fill.progress)
+		tview_store_progress_end(fill.progress);
+	if (fill.batch.bulk)
+	{
+		tview_bulk_end(fill.batch.bulk);
+		if (!fill.storing)
+			discard_rows(handle, desc);
+	}
 	MemoryContextDelete(fill.batch_context);
 	*complete = fill.complete;
 	return fill.rows;
@@ -172,7 +204,7 @@ populate(TviewDesc *desc)
 
 	PushActiveSnapshot(snapshot);
 	(void) tview_fill_build(desc, snapshot,
-							TVIEW_WRITER_CREATING | TVIEW_WRITER_APPEND, true,
+							TVIEW_WRITER_CREATING, true,
 							&complete);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
