@@ -10,9 +10,9 @@
 #include "cache/bulk.h"
 #include "cache/handle.h"
 #include "catalog/pg_type_d.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
 #include "utils/typcache.h"
 #include "utils/uuid.h"
 
@@ -70,12 +70,7 @@ next_keys(TviewBulk *bulk, TviewIndexKey *keys)
 
 	CHECK_FOR_INTERRUPTS();
 	while (n < KEYS_PER_TXN &&
-#if PG_VERSION_NUM >= 160000
-		   tuplesort_getdatum(bulk->sort, true, false, &datum, &isnull, NULL)
-#else
-		   tuplesort_getdatum(bulk->sort, true, &datum, &isnull, NULL)
-#endif
-	)
+		   tview_compat_sort_next(bulk->sort, &datum, &isnull))
 		memcpy(&keys[n++], DatumGetPointer(datum), sizeof(TviewIndexKey));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->context);

@@ -223,6 +223,7 @@ tview_handle_attach(Oid serverid, const char **failure)
 static void
 adopt_epoch(TviewHandle *handle, uint64 epoch)
 {
+	static uint64 entries = 0;
 	uint64 head = tview_log_head(handle->store);
 
 	if (handle->marks == NULL)
@@ -231,6 +232,7 @@ adopt_epoch(TviewHandle *handle, uint64 epoch)
 		tview_markset_reset(handle->marks, head);
 	handle->full_until = 0;
 	handle->epoch = epoch;
+	handle->entry = ++entries;
 }
 
 static bool

@@ -26,6 +26,7 @@ typedef struct TviewHandle
 	char *directory;
 	TviewStore *store;	 /* NULL while not attached */
 	uint64 epoch;		 /* the one entered; 0 when none */
+	uint64 entry;		 /* another number for each time one was entered */
 	TviewMarkSet *marks; /* copy of the mark log of that epoch */
 	/* why it is not usable, static text; NULL when it is */
 	const char *failure;

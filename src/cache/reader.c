@@ -200,6 +200,46 @@ collect_relations(TviewReader *reader)
 	return true;
 }
 
+/* A record as it stood at a commit of an epoch that was entered. */
+typedef struct KnownState
+{
+	Oid relid;
+	uint64 entry;
+	uint64 commit;
+	TviewState state;
+} KnownState;
+
+#define KNOWN_STATES 64
+
+/*
+ * Reads the TVIEW's record, or remembers it where nothing was committed to the
+ * store since it was read last.
+ */
+static TviewStoreStatus
+get_state(TviewReader *reader)
+{
+	static KnownState known_states[KNOWN_STATES];
+	Oid relid = reader->desc->relid;
+	KnownState *known = &known_states[relid % KNOWN_STATES];
+	uint64 commit = tview_read_commit(reader->txn);
+	TviewStoreStatus status;
+
+	if (known->relid == relid && known->commit == commit &&
+		known->entry == reader->handle->entry)
+	{
+		reader->state = known->state;
+		return TVIEW_STORE_OK;
+	}
+	status = tview_state_get(reader->txn, relid, &reader->state);
+	if (status != TVIEW_STORE_OK)
+		return status;
+	known->relid = relid;
+	known->entry = reader->handle->entry;
+	known->commit = commit;
+	known->state = reader->state;
+	return TVIEW_STORE_OK;
+}
+
 /* Opens the read transaction and reads the TVIEW's record. */
 static TviewReason
 begin_txn(TviewReader *reader)
@@ -216,7 +256,7 @@ begin_txn(TviewReader *reader)
 		return reason(TVIEW_BYPASS_STORE, tview_store_message(status));
 	}
 	reader->txn = open_txn;
-	status = tview_state_get(reader->txn, reader->desc->relid, &reader->state);
+	status = get_state(reader);
 	if (status == TVIEW_STORE_NOTFOUND)
 		return reason(TVIEW_BYPASS_INCOMPLETE, "nothing is stored yet");
 	if (status != TVIEW_STORE_OK)

@@ -280,7 +280,8 @@ TviewStoreStatus
 tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
 			   int64 *pks, int limit, int *n)
 {
-	TviewIndexKey start = tview_row_index_key(tag, first ? PG_INT64_MIN : after);
+	TviewIndexKey start =
+		tview_row_index_key(tag, first ? PG_INT64_MIN : after);
 	TviewValue key = {&start, sizeof(start)};
 	TviewValue value;
 	TviewCursor *cursor;

@@ -102,9 +102,7 @@ tview_check_start(TviewScanState *state)
 {
 	TviewCheck *check;
 
-	if ((state->phase != TVIEW_PHASE_STORE &&
-		 state->phase != TVIEW_PHASE_KEYS) ||
-		!is_due())
+	if (!is_due())
 		return;
 	check = palloc0(sizeof(TviewCheck));
 	check->direction = state->plan->direction < 0 ? -1 : 1;
@@ -128,13 +126,10 @@ static bool
 row_matches(TviewScanState *state, MinimalTuple tuple)
 {
 	TupleTableSlot *slot = state->node->ss.ss_ScanTupleSlot;
-	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
 	bool result;
 
 	ExecForceStoreMinimalTuple(tuple, slot, false);
-	econtext->ecxt_scantuple = slot;
-	ResetExprContext(econtext);
-	result = ExecQual(state->node->fdw_recheck_quals, econtext);
+	result = tview_values_match(state, slot);
 	ExecClearTuple(slot);
 	return result;
 }
@@ -246,24 +241,39 @@ row_text(const TviewDesc *desc, MinimalTuple tuple)
 	return OidOutputFunctionCall(F_RECORD_OUT, composite);
 }
 
+/* The evidence, for the server log: rows may not be this client's to see. */
 static void
 report(TviewScanState *state, const Difference *found)
 {
 	const TviewReader *reader = &state->reader;
 
-	ereport(WARNING,
+	ereport(LOG_SERVER_ONLY,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("the store of %s was wrong at key %lld: %s",
 					state->desc->name, (long long) found->key, found->problem),
-			 errdetail_log(
-				 "Stored: %.4000s. View: %.4000s. Snapshot: xmin %llu, mark log"
-				 " %llu to %llu, TVIEW's floor %llu.",
-				 row_text(state->desc, found->stored),
-				 row_text(state->desc, found->expected),
-				 (unsigned long long) reader->snapshot.xmin,
-				 (unsigned long long) reader->head,
-				 (unsigned long long) reader->tail,
-				 (unsigned long long) reader->state.floor),
+			 errdetail("Stored: %.4000s. View: %.4000s. Snapshot: xmin %llu, "
+					   "mark log %llu to %llu, TVIEW's floor %llu.",
+					   row_text(state->desc, found->stored),
+					   row_text(state->desc, found->expected),
+					   (unsigned long long) reader->snapshot.xmin,
+					   (unsigned long long) reader->head,
+					   (unsigned long long) reader->tail,
+					   (unsigned long long) reader->state.floor)));
+	state->has_difference = true;
+	state->difference_key = found->key;
+	state->difference = found->problem;
+}
+
+void
+tview_check_warn(const TviewScanState *state)
+{
+	if (!state->has_difference)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the store of %s was wrong at key %lld: %s",
+					state->desc->name, (long long) state->difference_key,
+					state->difference),
 			 errhint("The view's rows were returned and the TVIEW was emptied. "
 					 "Please report what the server log says.")));
 }

@@ -14,16 +14,22 @@
 /* Defines the settings. */
 extern void tview_check_init(void);
 
-/* Begins a check of a scan that starts in STORE or KEYS, where one is due. */
+/* Begins a check of a scan that will ask the store, where one is due. */
 extern void tview_check_start(TviewScanState *state);
 
 /*
  * Compares the rows that are ready to be returned; ended: no more will come
- * from the store.  On a difference: raises a WARNING with the evidence in the
- * server log, empties the TVIEW, counts, and returns false; the caller drops
- * the rows and runs the view.
+ * from the store.  On a difference: writes the evidence to the server log,
+ * empties the TVIEW, counts, and returns false; the caller drops the rows and
+ * runs the view.
  */
 extern bool tview_check_batch(TviewScanState *state, bool ended);
+
+/*
+ * Raises a WARNING where there was a difference; at the end of the scan, for
+ * messages between rows break clients that stream.
+ */
+extern void tview_check_warn(const TviewScanState *state);
 
 extern void tview_check_close(TviewScanState *state);
 

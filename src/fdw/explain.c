@@ -60,8 +60,8 @@ tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText("View", tview_meta_get(relid, false)->viewname, es);
 	}
 	ExplainPropertyText("Store", name_kind(plan->kind), es);
-	if (scan->fdw_recheck_quals != NIL)
-		show_conditions((Plan *) scan, scan->fdw_recheck_quals, es);
+	if (scan->fdw_exprs != NIL)
+		show_conditions((Plan *) scan, tview_plan_clauses(scan), es);
 
 	if (es->analyze)
 	{

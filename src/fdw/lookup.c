@@ -89,10 +89,6 @@ take_candidates(TviewScanState *state, KeyList *list)
 	state->phase = TVIEW_PHASE_KEYS;
 }
 
-/*
- * Finds the keys that may match the driving condition; the phase becomes KEYS
- * or VIEW.
- */
 void
 tview_lookup_start(TviewScanState *state)
 {
@@ -123,11 +119,12 @@ tview_lookup_start(TviewScanState *state)
 		found = found && collect_indexed(state, tags[i], &list);
 		tview_reader_visit_tag(&state->reader, tags[i], note_key, &list);
 	}
-	tview_reader_end(&state->reader);
-	take_candidates(state, &list);
 	if (!found)
 	{
-		state->phase = TVIEW_PHASE_START;
+		tview_reader_end(&state->reader);
 		tview_runview_start(state, tview_reason_incomplete);
+		return;
 	}
+	take_candidates(state, &list);
+	tview_serve_keys(state, true);
 }

@@ -4,12 +4,13 @@
  *
  * fdw_private is a list of lists, so that plans can be copied and printed:
  *
- *		(kind direction)						integers
- *		(column ...)							integers, offset as in TviewPlan
+ *		(kind direction natts)					integers
  *		(attno strategy is_array ...)			integers, three per condition
  *		(opno collation valtype ...)			oids, three per condition
  *
- * fdw_exprs has the value of each condition, fdw_recheck_quals the clause.
+ * fdw_exprs has the values of the conditions and then their clauses.  The
+ * clauses are not in fdw_recheck_quals, because the executor would make all of
+ * those ready to run although most scans never evaluate one.
  */
 #include "postgres.h"
 
@@ -83,18 +84,32 @@ check_system_columns(const Bitmapset *columns, Oid relid)
 	}
 }
 
+/* The last column that is needed, 0 for the whole row. */
+static int
+last_column(const Bitmapset *columns)
+{
+	int last = 1;
+	int i = -1;
+
+	while ((i = bms_next_member(columns, i)) >= 0)
+	{
+		int attno = i + FirstLowInvalidHeapAttributeNumber;
+
+		if (attno == 0)
+			return 0;
+		last = Max(last, attno);
+	}
+	return last;
+}
+
 /* Builds fdw_private; its lists live in the current context. */
 static List *
 encode_plan(TviewPathChoice *choice, const Bitmapset *columns, List *pushed)
 {
-	List *attributes = NIL;
 	List *numbers = NIL;
 	List *oids = NIL;
 	ListCell *lc;
-	int i = -1;
 
-	while ((i = bms_next_member(columns, i)) >= 0)
-		attributes = lappend_int(attributes, i);
 	foreach(lc, pushed)
 	{
 		TviewCondition *condition = &((TviewMatch *) lfirst(lc))->condition;
@@ -106,8 +121,9 @@ encode_plan(TviewPathChoice *choice, const Bitmapset *columns, List *pushed)
 		oids = lappend_oid(oids, condition->collation);
 		oids = lappend_oid(oids, condition->valtype);
 	}
-	return list_make4(list_make2_int(choice->kind, choice->direction),
-					  attributes, numbers, oids);
+	return list_make3(list_make3_int(choice->kind, choice->direction,
+									 last_column(columns)),
+					  numbers, oids);
 }
 
 /* Returns what a plan carries, in the current memory context. */
@@ -116,15 +132,12 @@ tview_plan_decode(ForeignScan *scan)
 {
 	TviewPlan *plan = palloc0(sizeof(TviewPlan));
 	List *header = linitial(scan->fdw_private);
-	List *numbers = lthird(scan->fdw_private);
-	List *oids = lfourth(scan->fdw_private);
-	ListCell *lc;
+	List *numbers = lsecond(scan->fdw_private);
+	List *oids = lthird(scan->fdw_private);
 
 	plan->kind = linitial_int(header);
 	plan->direction = lsecond_int(header);
-	foreach(lc, (List *) lsecond(scan->fdw_private))
-		plan->columns = bms_add_member(plan->columns, lfirst_int(lc));
-
+	plan->natts = lthird_int(header);
 	plan->nconditions = list_length(numbers) / 3;
 	plan->conditions = palloc0(sizeof(TviewCondition) *
 							   Max(plan->nconditions, 1));
@@ -140,6 +153,12 @@ tview_plan_decode(ForeignScan *scan)
 		condition->valtype = list_nth_oid(oids, 3 * i + 2);
 	}
 	return plan;
+}
+
+List *
+tview_plan_clauses(ForeignScan *scan)
+{
+	return list_copy_tail(scan->fdw_exprs, list_length(scan->fdw_exprs) / 2);
 }
 
 /*
@@ -170,7 +189,7 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	List *remaining = list_copy(scan_clauses);
 	List *local;
 	List *values = NIL;
-	List *recheck = NIL;
+	List *clauses = NIL;
 	Bitmapset *columns = NULL;
 	ListCell *lc;
 
@@ -183,7 +202,7 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 		TviewMatch *match = lfirst(lc);
 
 		values = lappend(values, match->value);
-		recheck = lappend(recheck, match->clause);
+		clauses = lappend(clauses, match->clause);
 		remaining = list_delete_ptr(remaining, match->rinfo);
 	}
 	local = extract_actual_clauses(remaining, false);
@@ -191,11 +210,12 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
 				   &columns);
 	pull_varattnos((Node *) local, baserel->relid, &columns);
-	pull_varattnos((Node *) recheck, baserel->relid, &columns);
+	pull_varattnos((Node *) clauses, baserel->relid, &columns);
 	check_system_columns(columns, foreigntableid);
 	note_sources(root, relation->desc);
 
-	return make_foreignscan(tlist, local, baserel->relid, values,
+	return make_foreignscan(tlist, local, baserel->relid,
+							list_concat(values, clauses),
 							encode_plan(&choice, columns, pushed),
-							NIL, recheck, outer_plan);
+							NIL, NIL, outer_plan);
 }

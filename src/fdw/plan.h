@@ -21,13 +21,13 @@ typedef enum TviewScanKind
 
 /*
  * A pushed condition: tv column, operator, expression.  The expressions stand
- * in ForeignScan.fdw_exprs, in the same order, evaluated once per (re)scan.
+ * first in ForeignScan.fdw_exprs, in the same order, evaluated once per
+ * (re)scan; as many clauses follow (tview_plan_clauses).
  * The value's type may be any integer type for the key (and for integer
  * look-up columns); for other columns any type of the column's hash operator
  * family.  KEYS and LOOKUP scans have their driving condition first; more may
- * follow (they only narrow).  Every pushed condition is also in
- * fdw_recheck_quals, and is NOT checked again by the plan's local quals: the
- * scan itself applies all of them exactly.
+ * follow (they only narrow).  A pushed condition is NOT checked again by the
+ * plan's local quals: the scan itself applies all of them exactly.
  */
 typedef struct TviewCondition
 {
@@ -44,17 +44,15 @@ typedef struct TviewPlan
 {
 	TviewScanKind kind;
 	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
-
-	/*
-	 * Attribute numbers that are needed, less
-	 * FirstLowInvalidHeapAttributeNumber; 0 (whole row) means all.
-	 */
-	Bitmapset *columns;
+	int natts;	   /* the last column that is needed; 0: the whole row */
 	int nconditions;
 	TviewCondition *conditions;
 } TviewPlan;
 
 extern TviewPlan *tview_plan_decode(ForeignScan *scan);
+
+/* The clauses of the pushed conditions. */
+extern List *tview_plan_clauses(ForeignScan *scan);
 
 /* FDW callbacks */
 extern void tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,

@@ -137,6 +137,7 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 	bool keys_only = state->phase == TVIEW_PHASE_KEYS &&
 		(state->next_key > 0 || state->plan->kind == TVIEW_SCAN_LOOKUP);
 
+	tview_check_close(state);
 	state->figures.bypass = reason.text;
 	state->bypassed[reason.code]++;
 	if (can_build(state, reason) &&

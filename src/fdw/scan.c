@@ -10,6 +10,7 @@
 #include "access/xlog.h"
 #include "cache/settle.h"
 #include "executor/executor.h"
+#include "fdw/check.h"
 #include "fdw/scan.h"
 #include "fdw/state.h"
 #include "foreign/fdwapi.h"
@@ -91,7 +92,7 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	lock_bases(state);
 	check_privilege(state->desc);
 	state->snapshot = node->ss.ps.state->es_snapshot;
-	state->exprs = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	tview_values_init(state);
 	state->scan_context = AllocSetContextCreate(
 		CurrentMemoryContext, "tview scan", ALLOCSET_SMALL_SIZES);
 	state->batch_context = AllocSetContextCreate(
@@ -147,7 +148,7 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 				tview_serve_batch(state);
 				break;
 			case TVIEW_PHASE_KEYS:
-				tview_serve_keys(state);
+				tview_serve_keys(state, false);
 				break;
 			case TVIEW_PHASE_BUILD:
 			case TVIEW_PHASE_VIEW:
@@ -188,7 +189,6 @@ tviewIterateForeignScan(ForeignScanState *node)
 {
 	TviewScanState *state = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
-	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 
 	for (;;)
 	{
@@ -199,13 +199,9 @@ tviewIterateForeignScan(ForeignScanState *node)
 		if (tuple == NULL)
 			return ExecClearTuple(slot);
 		fill_slot(state, tuple, has_room, slot);
-		if (state->recheck)
-		{
-			econtext->ecxt_scantuple = slot;
-			ResetExprContext(econtext);
-			if (!ExecQual(node->fdw_recheck_quals, econtext))
-				continue;
-		}
+		if (state->recheck && !tview_values_same(state, slot) &&
+			!tview_values_match(state, slot))
+			continue;
 		if (served)
 			state->figures.served++;
 		state->returned = true;
@@ -272,16 +268,13 @@ tviewEndForeignScan(ForeignScanState *node)
 		return;
 	tview_runview_close(state);
 	flush_counters(state);
+	tview_check_warn(state);
 }
 
 bool
 tviewRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
 {
-	ExprContext *econtext = node->ss.ps.ps_ExprContext;
-
-	econtext->ecxt_scantuple = slot;
-	ResetExprContext(econtext);
-	return ExecQual(node->fdw_recheck_quals, econtext);
+	return tview_values_match(node->fdw_state, slot);
 }
 
 const TviewScanFigures *

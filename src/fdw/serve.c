@@ -14,7 +14,6 @@
 #include "utils/memutils.h"
 
 #define BATCH_ROWS_MAX 1024
-#define BATCH_BYTES_MAX (128 * 1024) /* stays in a processor's cache */
 #define KEYS_PER_BATCH 512
 
 /* A key of the batch: its row, or "to be computed". */
@@ -42,51 +41,6 @@ static const TviewReason mismatch_reason = {
 static const TviewReason stale_reason = {
 	TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
 
-/*
- * Room for a tuple of the batch, with what makes it a heap tuple before it.
- * It comes from a buffer that all batches of the scan use in turn: memory
- * that is given back and taken again for each batch would cost more than the
- * copying.
- */
-static MinimalTuple
-allocate_tuple(TviewScanState *state, Size size)
-{
-	Size wanted = MAXALIGN(MINIMAL_TUPLE_OFFSET + size);
-	char *room;
-
-	if (state->buffer == NULL)
-		state->buffer =
-			MemoryContextAlloc(GetMemoryChunkContext(state), BATCH_BYTES_MAX);
-	if (state->buffer_used + wanted <= BATCH_BYTES_MAX)
-	{
-		room = state->buffer + state->buffer_used;
-		state->buffer_used += wanted;
-	}
-	else
-		room = palloc(wanted);
-	memset(room, 0, MINIMAL_TUPLE_OFFSET);
-	return (MinimalTuple) (room + MINIMAL_TUPLE_OFFSET);
-}
-
-/* A copy of a stored tuple. */
-static MinimalTuple
-copy_tuple(TviewScanState *state, const TviewRow *row)
-{
-	MinimalTuple tuple = allocate_tuple(state, row->size);
-
-	memcpy(tuple, row->tuple, row->size);
-	return tuple;
-}
-
-static MinimalTuple
-copy_minimal(TviewScanState *state, MinimalTuple tuple)
-{
-	MinimalTuple copy = allocate_tuple(state, tuple->t_len);
-
-	memcpy(copy, tuple, tuple->t_len);
-	return copy;
-}
-
 static void
 add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found,
 		  const TviewRow *row)
@@ -101,8 +55,8 @@ add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found,
 	entry->computed = NULL;
 	if (found == TVIEW_FOUND_VALID)
 	{
-		entry->tuple = copy_tuple(state, row);
-		batch->bytes += row->size;
+		entry->tuple = tview_copy_stored(state, row);
+		batch->bytes += entry->tuple->t_len;
 	}
 	else
 		batch->invalid++;
@@ -206,7 +160,8 @@ publish_batch(TviewScanState *state, Batch *batch)
 		for (int j = 0; j < entry->computed->nrows; j++)
 		{
 			state->served[rows] = false;
-			state->rows[rows++] = copy_minimal(state, entry->computed->rows[j]);
+			state->rows[rows++] =
+				tview_copy_minimal(state, entry->computed->rows[j]);
 		}
 	}
 	state->nrows = rows;
@@ -339,7 +294,7 @@ peek_candidate(const TviewScanState *state, int used, int64 *key)
 static bool
 batch_is_full(const TviewScanState *state, const Batch *batch)
 {
-	return batch->n >= state->batch_size || batch->bytes >= BATCH_BYTES_MAX;
+	return batch->n >= state->batch_size || batch->bytes >= TVIEW_BATCH_BYTES;
 }
 
 /*
@@ -470,56 +425,74 @@ leave_keys(TviewScanState *state, TviewReason reason)
 	tview_runview_start(state, reason);
 }
 
-void
-tview_serve_keys(TviewScanState *state)
+/* Nothing is left of the keys. */
+static void
+end_keys(TviewScanState *state)
 {
-	MemoryContext old;
+	state->phase = TVIEW_PHASE_DONE;
+	if (state->view_if_none && !state->returned)
+	{
+		state->phase = TVIEW_PHASE_START;
+		tview_runview_start(state, tview_reason_incomplete);
+	}
+	else if (state->nkeys == 0 && !tview_check_batch(state, true))
+		leave_keys(state, mismatch_reason);
+}
+
+/* Reads the next n keys and ends reading. */
+static void
+read_keys(TviewScanState *state, int n)
+{
 	Batch batch = {0};
-	TviewReason reason;
+
+	batch.entries = palloc(n * sizeof(BatchEntry));
+	for (int i = 0; i < n; i++)
+	{
+		TviewRow row;
+		int64 key = state->keys[state->next_key + i];
+
+		add_entry(state, &batch, key,
+				  tview_reader_get(&state->reader, key, &row), &row);
+	}
+	tview_reader_end(&state->reader);
+	if (batch.invalid > 0 && !state->desc->restrictable)
+	{
+		tview_runview_start(state, stale_reason);
+		return;
+	}
+	publish_batch(state, &batch);
+	if (!tview_check_batch(state, state->next_key + n == state->nkeys))
+		leave_keys(state, mismatch_reason);
+	else
+		state->next_key += n;
+}
+
+void
+tview_serve_keys(TviewScanState *state, bool begun)
+{
 	int n = Min(state->nkeys - state->next_key, KEYS_PER_BATCH);
+	MemoryContext old;
+	TviewReason reason = {TVIEW_BYPASS_NONE, NULL};
 
 	if (n == 0)
 	{
-		state->phase = TVIEW_PHASE_DONE;
-		if (state->view_if_none && !state->returned)
-		{
-			state->phase = TVIEW_PHASE_START;
-			tview_runview_start(state, tview_reason_incomplete);
-		}
-		else if (state->nkeys == 0 && !tview_check_batch(state, true))
-			leave_keys(state, mismatch_reason);
+		if (begun)
+			tview_reader_end(&state->reader);
+		end_keys(state);
 		return;
 	}
 	MemoryContextReset(state->batch_context);
 	state->buffer_used = 0;
 	old = MemoryContextSwitchTo(state->batch_context);
-	batch.entries = palloc(n * sizeof(BatchEntry));
-	reason = tview_serve_begin(state);
+	if (!begun)
+		reason = tview_serve_begin(state);
 	if (reason.code == TVIEW_BYPASS_NONE)
+		read_keys(state, n);
+	else
 	{
-		for (int i = 0; i < n; i++)
-		{
-			TviewRow row;
-			int64 key = state->keys[state->next_key + i];
-
-			add_entry(state, &batch, key,
-					  tview_reader_get(&state->reader, key, &row), &row);
-		}
 		tview_reader_end(&state->reader);
-		if (batch.invalid == 0 || state->desc->restrictable)
-		{
-			publish_batch(state, &batch);
-			if (!tview_check_batch(state, state->next_key + n == state->nkeys))
-				leave_keys(state, mismatch_reason);
-			else
-				state->next_key += n;
-			MemoryContextSwitchTo(old);
-			return;
-		}
-		reason = stale_reason;
+		tview_runview_start(state, reason);
 	}
-	tview_reader_end(&state->reader);
-	tview_runview_start(state, reason);
 	MemoryContextSwitchTo(old);
 }
 
@@ -543,6 +516,9 @@ tview_serve_start(TviewScanState *state)
 		tview_runview_start(state, reason);
 		return;
 	}
+	tview_check_start(state);
+	state->needed_size =
+		state->check ? 0 : tview_copy_size(state->desc, state->plan->natts);
 	switch (state->plan->kind)
 	{
 		case TVIEW_SCAN_KEYS:
@@ -555,5 +531,4 @@ tview_serve_start(TviewScanState *state)
 			state->phase = TVIEW_PHASE_STORE;
 			break;
 	}
-	tview_check_start(state);
 }

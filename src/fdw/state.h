@@ -26,6 +26,9 @@
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
+/* A batch ends beyond that; it stays in a processor's cache. */
+#define TVIEW_BATCH_BYTES (128 * 1024)
+
 typedef enum TviewScanPhase
 {
 	TVIEW_PHASE_START,
@@ -52,8 +55,9 @@ typedef struct TviewScanState
 	TviewDesc *desc;
 	TviewPlan *plan;
 	Snapshot snapshot;
-	/* of ExprState, parallel to plan->conditions */
-	List *exprs;
+	/* parallel to plan->conditions; NULL where an evaluation needs none */
+	ExprState **exprs;
+	ExprState *clauses;			 /* all of them, for rows; NULL until needed */
 	MemoryContext scan_context;	 /* until the next rescan */
 	MemoryContext batch_context; /* until the next batch */
 	TviewScanFigures figures;	 /* over all loops */
@@ -68,8 +72,8 @@ typedef struct TviewScanState
 	TviewReader reader;
 	int64 lower; /* inclusive bounds on the key */
 	int64 upper;
-	bool
-		recheck; /* conditions remain that the phase does not apply by itself */
+	/* conditions remain that the phase does not apply by itself */
+	bool recheck;
 
 	/* STORE */
 	bool has_last; /* last is the key up to which rows were returned */
@@ -97,9 +101,13 @@ typedef struct TviewScanState
 	bool fill_all; /* so far every row of the build was stored */
 	bool filling;
 
-	TviewCheck *check; /* of what is served, or NULL: see check.h */
+	TviewCheck *check;	 /* of what is served, or NULL: see check.h */
+	bool has_difference; /* a check has found one */
+	int64 difference_key;
+	const char *difference; /* static text */
 
-	char *buffer; /* room for the tuples of one batch after the other */
+	uint32 needed_size; /* bytes of a stored tuple to copy; 0: all of them */
+	char *buffer;		/* room for the tuples of one batch after the other */
 	Size buffer_used;
 
 	/* rows ready to be returned */
@@ -113,8 +121,18 @@ typedef struct TviewScanState
 	HeapTupleData tuple;
 } TviewScanState;
 
-/* values.c: evaluates the conditions; false when no row can match. */
+/* values.c: makes the conditions' values ready to be evaluated. */
+extern void tview_values_init(TviewScanState *state);
+/* Evaluates them; false when no row can match. */
 extern bool tview_values_evaluate(TviewScanState *state);
+/*
+ * True when the only condition is an equality with one value of the column's
+ * type, and the row has that very value: bytes that are equal are equal in
+ * every type that can be looked up.  Only after an evaluation.
+ */
+extern bool tview_values_same(TviewScanState *state, TupleTableSlot *slot);
+/* True when the row in the slot meets all conditions. */
+extern bool tview_values_match(TviewScanState *state, TupleTableSlot *slot);
 /*
  * The distinct look-up index keys (and the tags themselves) of the driving
  * condition.
@@ -124,7 +142,8 @@ extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags);
 /* serve.c: the next batch of rows through the store; may change the phase. */
 extern void tview_serve_start(TviewScanState *state);
 extern void tview_serve_batch(TviewScanState *state);
-extern void tview_serve_keys(TviewScanState *state);
+/* begun: the reader is; it is not afterwards. */
+extern void tview_serve_keys(TviewScanState *state, bool begun);
 
 /*
  * Begins reading, making the store's record of this TVIEW where there is none
@@ -132,7 +151,28 @@ extern void tview_serve_keys(TviewScanState *state);
  */
 extern TviewReason tview_serve_begin(TviewScanState *state);
 
-/* lookup.c: finds the keys of a LOOKUP scan; the phase becomes KEYS or VIEW. */
+/*
+ * copy.c: copies of rows that live until the next batch, with room for a heap
+ * tuple's header before them.
+ */
+/*
+ * Where the columns up to natts end in a stored tuple that has no nulls; 0
+ * when they are not all of fixed width, or natts is 0 (the whole row).
+ */
+extern uint32 tview_copy_size(const TviewDesc *desc, int natts);
+/*
+ * A copy of a stored tuple, or of the columns up to the last one that is
+ * needed: the document, which comes last as a rule, is most of a row.
+ */
+extern MinimalTuple tview_copy_stored(TviewScanState *state,
+									  const TviewRow *row);
+extern MinimalTuple tview_copy_minimal(TviewScanState *state,
+									   MinimalTuple tuple);
+
+/*
+ * lookup.c: finds the keys of a LOOKUP scan and serves the first of them; the
+ * phase becomes KEYS or VIEW.
+ */
 extern void tview_lookup_start(TviewScanState *state);
 
 extern const TviewReason tview_reason_changed;

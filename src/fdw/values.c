@@ -11,6 +11,7 @@
 #include "fdw/state.h"
 #include "meta/tag.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
@@ -174,39 +175,145 @@ apply_key_conditions(TviewScanState *state)
 	return kept > 0;
 }
 
+void
+tview_values_init(TviewScanState *state)
+{
+	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
+
+	state->exprs =
+		palloc0(Max(state->plan->nconditions, 1) * sizeof(ExprState *));
+	for (int i = 0; i < state->plan->nconditions; i++)
+	{
+		Expr *expr = list_nth(plan->fdw_exprs, i);
+
+		if (!IsA(expr, Const) &&
+			!(IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN))
+			state->exprs[i] = ExecInitExpr(expr, &state->node->ss.ps);
+	}
+}
+
+/* The value of a parameter of the statement. */
+static Datum
+external_parameter(ParamListInfo params, const Param *param, bool *isnull)
+{
+	ParamExternData room;
+	ParamExternData *value = NULL;
+
+	if (params && param->paramid > 0 && param->paramid <= params->numParams)
+		value = params->paramFetch
+			? params->paramFetch(params, param->paramid, false, &room)
+			: &params->params[param->paramid - 1];
+	if (value == NULL || !OidIsValid(value->ptype))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no value found for parameter %d", param->paramid)));
+	if (value->ptype != param->paramtype)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("type of parameter %d (%s) does not match that when "
+						"preparing the plan (%s)",
+						param->paramid, format_type_be(value->ptype),
+						format_type_be(param->paramtype))));
+	*isnull = value->isnull;
+	return value->value;
+}
+
+/*
+ * The value of a condition.  Constants and parameters, which is what nearly
+ * all look-ups have, are fetched without an expression being set up for them.
+ */
+static Datum
+evaluate(TviewScanState *state, int i, bool *isnull)
+{
+	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
+	Expr *expr;
+
+	if (state->exprs[i])
+		return ExecEvalExprSwitchContext(state->exprs[i], econtext, isnull);
+	expr = list_nth(((ForeignScan *) state->node->ss.ps.plan)->fdw_exprs, i);
+	if (IsA(expr, Param))
+		return external_parameter(econtext->ecxt_param_list_info,
+								  (Param *) expr, isnull);
+	*isnull = ((Const *) expr)->constisnull;
+	return ((Const *) expr)->constvalue;
+}
+
+static void
+evaluate_condition(TviewScanState *state, int i)
+{
+	TviewScanValue *value = &state->values[i];
+	const TviewCondition *condition = &state->plan->conditions[i];
+	Datum datum = evaluate(state, i, &value->isnull);
+	int16 typlen;
+	bool typbyval;
+
+	value->type = condition->is_array ? get_array_type(condition->valtype)
+									  : condition->valtype;
+	if (value->isnull)
+		return;
+	if (value->type == INT4OID || (FLOAT8PASSBYVAL && value->type == INT8OID))
+	{
+		value->value = datum;
+		return;
+	}
+	get_typlenbyval(value->type, &typlen, &typbyval);
+	value->value = datumCopy(datum, typbyval, typlen);
+}
+
 bool
 tview_values_evaluate(TviewScanState *state)
 {
-	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
-	ListCell *lc;
-	int i = 0;
 	bool possible = true;
 
 	state->recheck = false;
 	state->values =
-		palloc0(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
-	foreach(lc, state->exprs)
+		palloc(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
+	for (int i = 0; i < state->plan->nconditions; i++)
 	{
-		TviewScanValue *value = &state->values[i];
-		const TviewCondition *condition = &state->plan->conditions[i];
-		Datum datum =
-			ExecEvalExprSwitchContext(lfirst(lc), econtext, &value->isnull);
-
-		value->type = condition->is_array ? get_array_type(condition->valtype)
-										  : condition->valtype;
-		if (value->isnull)
-			possible = false;
-		else
-		{
-			int16 typlen;
-			bool typbyval;
-
-			get_typlenbyval(value->type, &typlen, &typbyval);
-			value->value = datumCopy(datum, typbyval, typlen);
-		}
-		i++;
+		evaluate_condition(state, i);
+		possible = possible && !state->values[i].isnull;
 	}
 	return possible && apply_key_conditions(state);
+}
+
+bool
+tview_values_same(TviewScanState *state, TupleTableSlot *slot)
+{
+	const TviewCondition *condition = &state->plan->conditions[0];
+	Form_pg_attribute att;
+	Datum value;
+	bool isnull;
+
+	if (state->plan->nconditions != 1 || condition->is_array ||
+		condition->strategy != BTEqualStrategyNumber)
+		return false;
+	att = TupleDescAttr(slot->tts_tupleDescriptor, condition->attno - 1);
+	if (att->atttypid != condition->valtype)
+		return false;
+	value = slot_getattr(slot, condition->attno, &isnull);
+	return !isnull &&
+		datum_image_eq(value, state->values[0].value, att->attbyval,
+					   att->attlen);
+}
+
+bool
+tview_values_match(TviewScanState *state, TupleTableSlot *slot)
+{
+	PlanState *node = &state->node->ss.ps;
+	ExprContext *econtext = node->ps_ExprContext;
+
+	if (state->clauses == NULL)
+	{
+		MemoryContext old =
+			MemoryContextSwitchTo(node->state->es_query_cxt);
+
+		state->clauses = ExecInitQual(
+			tview_plan_clauses((ForeignScan *) node->plan), node);
+		MemoryContextSwitchTo(old);
+	}
+	econtext->ecxt_scantuple = slot;
+	ResetExprContext(econtext);
+	return ExecQual(state->clauses, econtext);
 }
 
 /* The look-up of a column of the TVIEW. */

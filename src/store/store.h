@@ -226,6 +226,8 @@ extern void tview_log_unlock_settle(TviewStore *store);
  */
 extern TviewStoreStatus tview_read_begin(TviewStore *store, TviewTxn **txn);
 extern void tview_read_end(TviewTxn *txn);
+/* The number of the last commit that the read transaction sees. */
+extern uint64_t tview_read_commit(TviewTxn *txn);
 /*
  * Begins a write transaction; BUSY when wait is false and another process
  * writes, and when one has not ended after five seconds.

@@ -56,6 +56,12 @@ renew_read(TviewStore *store)
 	return rc;
 }
 
+uint64_t
+tview_read_commit(TviewTxn *txn)
+{
+	return mdb_txn_id(txn->mdb);
+}
+
 /* Frees the read transaction and its reader slot. */
 static void
 drop_read(TviewStore *store)
