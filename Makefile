@@ -5,6 +5,7 @@
 #			SUITES="unit regress" selects suites, T=name one test;
 #			test-unit, test-regress ... run one suite
 #	make soak	storms of random transactions; DURATION=600 SESSIONS= SEED=
+#	make histories	random transactions whose histories are judged; DURATION=600
 #	make lint	format, static checks, layering, strict build
 #	make strict	compiles everything with STRICT's warnings as errors
 #	make format	rewrites src/ the way lint wants it
@@ -96,6 +97,9 @@ test-%:
 soak:
 	@ci/soak
 
+histories:
+	@ci/histories
+
 lint:
 	@ci/lint
 
@@ -113,4 +117,4 @@ demo-stop:
 
 export PG_CONFIG T MAKE DURATION SESSIONS SEED
 
-.PHONY: clean clean-unit strict test-databases test soak lint format coverage demo demo-stop
+.PHONY: clean clean-unit strict test-databases test soak histories lint format coverage demo demo-stop

@@ -4,7 +4,7 @@
 # suite without tests passes with none; a failure never ends the script.
 # shellcheck disable=SC2034,SC2154  # shared with common.sh and ci/test
 
-all_suites=(unit model regress isolation pgtap tap storm)
+all_suites=(unit model regress isolation pgtap tap storm history)
 
 # A hanging test fails instead of holding up everybody.
 readonly suite_limit=600 file_limit=420
@@ -241,4 +241,33 @@ suite_storm()
 		grep -E '^# [0-9]+ compared reads' "$storm/$round.log" | sed "s/^#/   $round, seed $seed:/" || true
 	done
 	server_stop "$storm/server" immediate
+}
+
+# Histories of short rounds are judged, and so is the judge; T names one of
+# them.  SEED repeats the transactions, not how they interleave.
+suite_history()
+{
+	local history=$work/history round status seed=${SEED:-$(date +%s)}
+	local -A rounds=(
+		[repeatable_read]="--level R --reset 60"
+		[serializable]="--level S"
+		[mixed]="--level mixed --reset 60"
+	)
+	if [ "${T:-check}" = check ]; then
+		mkdir -p "$work/history"
+		run_logged history/check python3 -B test/history/check_test.py
+	fi
+	[ "${T:-}" != check ] || return 0
+	history_begin "$history"
+	for round in "${!rounds[@]}"; do
+		[ -z "${T:-}" ] || [ "$T" = "$round" ] || continue
+		status=0
+		# shellcheck disable=SC2086  # the options are several words
+		history_round "$history" ${rounds[$round]} --duration 3 --seed "$seed" \
+			>"$history/$round.log" 2>&1 </dev/null || status=$?
+		[ "$status" = 0 ] || mv "$history/history.txt" "$history/$round.txt" || true
+		record_tap "history/$round" "$history/$round.log" "$status"
+		grep -E '^# committed' "$history/$round.log" | sed "s/^#/#   $round, seed $seed:/" || true
+	done
+	server_stop "$history/server" immediate
 }
