@@ -139,7 +139,7 @@ read_lists(Session *s)
 	}
 	COUNT(reads);
 	/* the view would leave predicate locks of its own */
-	if (strcmp(s->level, "S") == 0 || chance(s, 50))
+	if (strcmp(s->level, "S") == 0 || !chance(s, options.compare))
 		result = run(s, "%s", tv);
 	else
 	{
@@ -397,7 +397,8 @@ static int
 usage(void)
 {
 	puts("append [--database NAME] [--output FILE] [--level C|R|S|mixed] [--sessions N]\n"
-		 "       [--duration SECONDS] [--seed N] [--reset MS] [--terminate MS]");
+		 "       [--duration SECONDS] [--seed N] [--reset MS] [--terminate MS]\n"
+		 "       [--compare PERCENT]");
 	return 2;
 }
 
@@ -408,7 +409,8 @@ main(int argc, char **argv)
 		{"database", required_argument, NULL, 'd'}, {"output", required_argument, NULL, 'o'},
 		{"level", required_argument, NULL, 'l'}, {"sessions", required_argument, NULL, 'n'},
 		{"duration", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
-		{"reset", required_argument, NULL, 'r'}, {"terminate", required_argument, NULL, 'm'}, {0}
+		{"reset", required_argument, NULL, 'r'}, {"terminate", required_argument, NULL, 'm'},
+		{"compare", required_argument, NULL, 'c'}, {0}
 	};
 	pthread_t	disturber;
 	int			c;
@@ -425,6 +427,7 @@ main(int argc, char **argv)
 			case 's': options.seed = strtoull(optarg, NULL, 10); break;
 			case 'r': options.reset = atoi(optarg); break;
 			case 'm': options.terminate = atoi(optarg); break;
+			case 'c': options.compare = atoi(optarg); break;
 			default: return usage();
 		}
 	if (options.sessions < 1 || options.sessions > SESSIONS_MAX)

@@ -63,7 +63,8 @@ static struct
 	uint64_t	seed;
 	int			reset;			/* the stores, every so many milliseconds */
 	int			terminate;		/* a backend, likewise */
-} options = {.database = "history", .output = "history.txt", .level = "mixed", .sessions = 10, .duration = 5};
+	int			compare;		/* percentage of reads compared with the view at once */
+} options = {.database = "history", .output = "history.txt", .level = "mixed", .sessions = 10, .duration = 5, .compare = 50};
 
 static Session sessions[SESSIONS_MAX];
 static Prepared queue[QUEUE];
