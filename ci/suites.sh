@@ -263,7 +263,7 @@ suite_history()
 		[ -z "${T:-}" ] || [ "$T" = "$round" ] || continue
 		status=0
 		# shellcheck disable=SC2086  # the options are several words
-		history_round "$history" ${rounds[$round]} --duration 3 --seed "$seed" \
+		history_round "$history" ${rounds[$round]} --duration 2 --seed "$seed" \
 			>"$history/$round.log" 2>&1 </dev/null || status=$?
 		[ "$status" = 0 ] || mv "$history/history.txt" "$history/$round.txt" || true
 		record_tap "history/$round" "$history/$round.log" "$status"
