@@ -21,6 +21,8 @@ sub run_spec
 	my ($out, $err);
 	IPC::Run::run([ $tester, $node->connstr($db) ], '<', \$text, '>', \$out, '2>', \$err,
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	# few random permutations need not use every step
+	$err =~ s/^unused step name: \S+\n//mg;
 	is($err, '', "no message of the tester in $db");
 	return $out;
 }
