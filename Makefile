@@ -10,6 +10,8 @@
 #	make strict	compiles everything with STRICT's warnings as errors
 #	make format	rewrites src/ the way lint wants it
 #	make coverage	line coverage of the tests, in coverage/
+#	make bench	ratios to native tables, in tmp/bench; SCALE=0.1 ROUNDS=20
+#			is quick, CASES="pk_prepared full_scan" selects
 #	make demo	a private server with Debian's package catalogue
 #	make demo-stop	ends it
 
@@ -109,6 +111,9 @@ format:
 coverage:
 	@ci/coverage
 
+bench:
+	@bench/run
+
 demo:
 	@examples/debian/demo
 
@@ -116,5 +121,6 @@ demo-stop:
 	@examples/debian/demo-stop
 
 export PG_CONFIG T MAKE DURATION SESSIONS SEED
+export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE
 
-.PHONY: clean clean-unit strict test-databases test soak histories lint format coverage demo demo-stop
+.PHONY: clean clean-unit strict test-databases test soak histories lint format coverage bench demo demo-stop
