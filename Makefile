@@ -121,6 +121,6 @@ demo-stop:
 	@examples/debian/demo-stop
 
 export PG_CONFIG T MAKE DURATION SESSIONS SEED
-export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE
+export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP
 
 .PHONY: clean clean-unit strict test-databases test soak histories lint format coverage bench demo demo-stop

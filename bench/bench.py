@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the cases and writes the report; started by bench/run.
 
-SCALE, ROUNDS, LIMIT (seconds a case), SLICE (ms), SEED, CASES, BIG and SYNC
+SCALE, ROUNDS, LIMIT (seconds a case), SLICE (ms), SEED, CASES, BIG, PIN and SYNC
 come from the environment, as bench/run documents them.
 """
 import json
@@ -24,7 +24,10 @@ LIMIT = int(os.environ.get("LIMIT") or 120)
 
 def spec_text(spec):
     """A case as bench/alternate reads it."""
-    lines = ["rounds %d" % spec.get("rounds", ROUNDS), "limit %d" % spec.get("limit", LIMIT),
+    # rows that come in a stream are read while the next ones are made
+    stream = any(kind == "copy" for _, statements in spec["variants"] for kind, _ in statements)
+    pinned = os.environ.get("PIN") != "off" and not stream
+    lines = ["pinned %s" % ("yes" if pinned else "no"), "rounds %d" % spec.get("rounds", ROUNDS), "limit %d" % spec.get("limit", LIMIT),
              "min_rounds %d" % min(spec.get("rounds", ROUNDS), spec.get("min_rounds", 10)),
              "slice %s" % (os.environ.get("SLICE") or 200), "seed %s" % (os.environ.get("SEED") or 1),
              "protocol %s" % spec.get("protocol", "prepared"),
@@ -52,13 +55,18 @@ def alternate(name, spec):
 
 
 def measure(name, spec):
-    """The figures of a case: the first variant to the base, and to the others."""
+    """The figures of a case: the first variant to the base, and to the others.
+    A read that the store does not serve is no measurement of the store."""
+    before = server.counters()
     output = alternate(name, spec)
+    if not spec.get("writes") and spec.get("unit") is None and server.counters() != before:
+        raise Failure("not served: rows recomputed and scans bypassed were %s, and are %s"
+                      % (before, server.counters()))
     rounds, names = output["rounds"], output["names"]
     base = names.index(spec.get("base", names[1]))
     unit = spec.get("unit", "ratio")
     result = {"unit": unit, "base": names[base], "rounds": rounds, "names": names,
-              "variants": output["variants"], "verified": output["verified"],
+              "variants": output["variants"], "verified": output["verified"], "pinned": output["pinned"],
               "microseconds": {v: stats.microseconds(rounds, i) for i, v in enumerate(names)}}
     if unit == "us":
         result["value"] = stats.difference(rounds, 0, base)

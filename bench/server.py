@@ -209,6 +209,12 @@ def marks_pending(server):
     return sql_int("SELECT marks_pending FROM tview.store WHERE server = '%s'" % server)
 
 
+def counters():
+    """Rows that were not served from the store, over all TVIEWs."""
+    return [int(n) for n in sql("SELECT coalesce(sum(recomputed), 0), coalesce(sum(bypassed), 0)"
+                                " FROM tview.cache_stats").split("|")]
+
+
 def settle(schema, tview):
     """Reads until nothing is left to settle or to compute; fails after a minute."""
     end = time.monotonic() + 60

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define INT4OID 23
+
 uint64_t
 session_clock(void)
 {
@@ -299,12 +301,17 @@ static void
 prepare(Session *session, const Statement *statement, int i)
 {
 	char		name[16];
+	Oid			types[MAX_PARAMS] = {0};
 	PGresult   *result;
 
 	if (!is_prepared(session, statement))
 		return;
 	snprintf(name, sizeof(name), "s%d", i);
-	result = PQprepare(session->connection, name, statement->text, 0, NULL);
+	/* a parameter that a variant does not use has no type to be inferred */
+	for (int p = 0; p < statement->nparams; p++)
+		if (session->spec->params[p].kind == PARAM_INT)
+			types[p] = INT4OID;
+	result = PQprepare(session->connection, name, statement->text, statement->nparams, types);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		fail(session, statement->text);
 	PQclear(result);

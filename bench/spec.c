@@ -3,7 +3,7 @@
  *		Reads a case: lines of a word and its value; blank lines and those
  *		that begin with # are skipped.
  *
- *	protocol prepared|simple	ordered yes|no		seed N
+ *	protocol prepared|simple	ordered yes|no	pinned yes|no	seed N
  *	clients N		sessions that are timed
  *	companions N	sessions that run the variant's `companion` meanwhile
  *	rounds N		limit SECONDS, but at least min_rounds N
@@ -162,6 +162,8 @@ take(Spec *spec, const char *word, const char *value)
 		spec->prepared = strcmp(value, "prepared") == 0;
 	else if (strcmp(word, "ordered") == 0)
 		spec->ordered = strcmp(value, "yes") == 0;
+	else if (strcmp(word, "pinned") == 0)
+		spec->pinned = strcmp(value, "yes") == 0;
 	else if (strcmp(word, "seed") == 0)
 		spec->seed = strtoul(value, NULL, 10);
 	else if (strcmp(word, "keys") == 0)

@@ -57,6 +57,7 @@ typedef struct Variant
 typedef struct Spec
 {
 	bool		prepared;
+	bool		pinned;			/* client and backends on one processor */
 	bool		ordered;		/* rows come in an order that must agree */
 	int			clients;
 	int			companions;
