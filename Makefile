@@ -12,6 +12,8 @@
 #	make coverage	line coverage of the tests, in coverage/
 #	make bench	ratios to native tables, in tmp/bench; SCALE=0.1 ROUNDS=20
 #			is quick, CASES="pk_prepared full_scan" selects
+#	make bench-check	instruction counts of a handful of paths against those
+#			in bench/instructions.txt; RECORD=1 writes that
 #	make demo	a private server with Debian's package catalogue
 #	make demo-stop	ends it
 
@@ -114,6 +116,9 @@ coverage:
 bench:
 	@bench/run
 
+bench-check:
+	@bench/check
+
 demo:
 	@examples/debian/demo
 
@@ -121,6 +126,6 @@ demo-stop:
 	@examples/debian/demo-stop
 
 export PG_CONFIG T MAKE DURATION SESSIONS SEED
-export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP
+export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict test-databases test soak histories lint format coverage bench demo demo-stop
+.PHONY: clean clean-unit strict test-databases test soak histories lint format coverage bench bench-check demo demo-stop

@@ -96,7 +96,7 @@ def make_data(name):
 
 def make_tview(schema, table):
     """Makes the TVIEW of a schema; it must be complete to be measured."""
-    script("tview.sql", schema=schema)
+    script("tview.sql", schema=schema, map_size="64GB")
     if sql("SELECT complete FROM tview.cache_stats WHERE tview = '%s.%s'::regclass"
            % (schema, table)) != "t":
         raise Failure("%s.%s is not complete after it was made" % (schema, table))
