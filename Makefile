@@ -88,6 +88,10 @@ tmp/strict/%.o: src/%.c
 
 -include $(STRICT_OBJS:.o=.d)
 
+# the benchmark's client knows libpq only
+strict-bench:
+	$(CC) $(CFLAGS) $(STRICT_CFLAGS) -I$(shell $(PG_CONFIG) --includedir) -fsyntax-only bench/*.c
+
 # for installcheck, whose sessions have settings of their own
 test-databases:
 	@ci/test-databases $(CONTRIB_TESTDB) $(ISOLATION_TESTDB)
@@ -128,4 +132,4 @@ demo-stop:
 export PG_CONFIG T MAKE DURATION SESSIONS SEED
 export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict test-databases test soak histories lint format coverage bench bench-check demo demo-stop
+.PHONY: clean clean-unit strict strict-bench test-databases test soak histories lint format coverage bench bench-check demo demo-stop

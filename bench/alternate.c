@@ -23,12 +23,12 @@
 #include <unistd.h>
 
 static Spec spec;
-static Session *sessions;		/* [client][variant] */
-static int	clients;			/* with companions */
+static Session *sessions; /* [client][variant] */
+static int clients;		  /* with companions */
 
 /* what the threads are to do: written between two waits at the barrier */
 static pthread_barrier_t barrier;
-static int	slice_variant;		/* -1: end */
+static int slice_variant; /* -1: end */
 static uint64_t slice_nanoseconds;
 
 static Session *
@@ -40,8 +40,8 @@ session_of(int client, int variant)
 static PGresult *
 read_keys(void)
 {
-	PGconn	   *connection;
-	PGresult   *result;
+	PGconn *connection;
+	PGresult *result;
 
 	if (!spec.keys)
 		return NULL;
@@ -56,16 +56,17 @@ read_keys(void)
 static void
 open_sessions(void)
 {
-	PGresult   *keys = read_keys();
+	PGresult *keys = read_keys();
 
 	clients = spec.clients + spec.companions;
-	sessions = calloc((size_t) clients * (size_t) spec.nvariants, sizeof(Session));
+	sessions =
+		calloc((size_t) clients * (size_t) spec.nvariants, sizeof(Session));
 	if (!sessions)
 		die("out of memory");
 	for (int c = 0; c < clients; c++)
 		for (int v = 0; v < spec.nvariants; v++)
 		{
-			Session    *session = session_of(c, v);
+			Session *session = session_of(c, v);
 
 			session->spec = &spec;
 			session->variant = &spec.variants[v];
@@ -88,15 +89,19 @@ open_sessions(void)
 static bool
 pin(void)
 {
-	cpu_set_t	set;
+	cpu_set_t set;
 
 	if (!spec.pinned || clients > 1)
 		return false;
 	CPU_ZERO(&set);
 	CPU_SET((size_t) sysconf(_SC_NPROCESSORS_ONLN) - 1, &set);
 	for (int v = 0; v < spec.nvariants; v++)
-		if (sched_setaffinity(PQbackendPID(session_of(0, v)->connection), sizeof(set), &set) != 0)
+	{
+		pid_t backend = PQbackendPID(session_of(0, v)->connection);
+
+		if (sched_setaffinity(backend, sizeof(set), &set) != 0)
 			return false;
+	}
 	return sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
@@ -106,15 +111,15 @@ verify(void)
 {
 	for (int i = 0; i < spec.verify; i++)
 	{
-		Session    *first = session_of(0, 0);
-		Answer		expected = {0, 0, 0};
+		Session *first = session_of(0, 0);
+		Answer expected = {0, 0, 0};
 
 		session_draw(first);
 		session_run(first, &expected, true);
 		for (int v = 1; v < spec.nvariants; v++)
 		{
-			Session    *session = session_of(0, v);
-			Answer		answer = {0, 0, 0};
+			Session *session = session_of(0, v);
+			Answer answer = {0, 0, 0};
 
 			memcpy(session->values, first->values, sizeof(session->values));
 			session_run(session, &answer, true);
@@ -133,7 +138,7 @@ verify(void)
 static void
 run_slice(Session *session, uint64_t duration)
 {
-	uint64_t	end = session_clock() + duration;
+	uint64_t end = session_clock() + duration;
 
 	session->count = 0;
 	session->nanoseconds = 0;
@@ -149,7 +154,7 @@ run_slice(Session *session, uint64_t duration)
 static void *
 work(void *arg)
 {
-	int			client = (int) (intptr_t) arg;
+	int client = (int) (intptr_t) arg;
 
 	for (;;)
 	{
@@ -176,10 +181,11 @@ run_variant(int variant, int milliseconds, uint64_t *count, double *rate)
 	*rate = 0;
 	for (int c = 0; c < spec.clients; c++)
 	{
-		Session    *session = session_of(c, variant);
+		Session *session = session_of(c, variant);
 
 		*count += session->count;
-		*rate += (double) session->count * 1e9 / (double) (session->nanoseconds + 1);
+		*rate += (double) session->count /
+			((double) (session->nanoseconds + 1) / 1e9);
 	}
 	if (spec.variants[variant].after)
 		session_execute(session_of(0, variant), spec.variants[variant].after);
@@ -191,14 +197,14 @@ print_totals(void)
 	printf("],\n\"variants\":[");
 	for (int v = 0; v < spec.nvariants; v++)
 	{
-		uint64_t	histogram[HISTOGRAM_SIZE] = {0};
-		Answer		total = {0, 0, 0};
-		uint64_t	count = 0;
-		uint64_t	companions = 0;
+		uint64_t histogram[HISTOGRAM_SIZE] = {0};
+		Answer total = {0, 0, 0};
+		uint64_t count = 0;
+		uint64_t companions = 0;
 
 		for (int c = 0; c < clients; c++)
 		{
-			Session    *session = session_of(c, v);
+			Session *session = session_of(c, v);
 
 			if (session->companion)
 			{
@@ -225,10 +231,10 @@ print_totals(void)
 static void
 run_rounds(bool pinned)
 {
-	uint64_t	begin = session_clock();
-	uint64_t	limit = begin + (uint64_t) spec.limit * 1000000000;
-	uint64_t	count;
-	double		rate;
+	uint64_t begin = session_clock();
+	uint64_t limit = begin + (uint64_t) spec.limit * 1000000000;
+	uint64_t count;
+	double rate;
 
 	/* plans become generic and caches warm before anything counts */
 	for (int v = 0; v < spec.nvariants; v++)
@@ -244,14 +250,14 @@ run_rounds(bool pinned)
 	printf("{\"verified\":%d,\"pinned\":%s,\n\"rounds\":[", spec.verify, pinned ? "true" : "false");
 	for (int r = 0; r < spec.rounds; r++)
 	{
-		uint64_t	counts[MAX_VARIANTS];
-		double		rates[MAX_VARIANTS];
+		uint64_t counts[MAX_VARIANTS];
+		double rates[MAX_VARIANTS];
 
 		if (r >= spec.min_rounds && session_clock() > limit)
 			break;
 		for (int i = 0; i < spec.nvariants; i++)
 		{
-			int			v = (r + i) % spec.nvariants;
+			int v = (r + i) % spec.nvariants;
 
 			run_variant(v, spec.slice, &counts[v], &rates[v]);
 		}
@@ -268,8 +274,8 @@ run_rounds(bool pinned)
 int
 main(int argc, char **argv)
 {
-	pthread_t  *threads;
-	bool		pinned;
+	pthread_t *threads;
+	bool pinned;
 
 	if (argc != 2)
 		die("usage: alternate FILE");
@@ -295,5 +301,6 @@ main(int argc, char **argv)
 		for (int c = 1; c < clients; c++)
 			pthread_join(threads[c], NULL);
 	}
+	free(threads);
 	return 0;
 }

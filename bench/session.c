@@ -25,7 +25,7 @@ session_clock(void)
 static uint64_t
 next_random(Session *session)
 {
-	uint64_t	z = (session->random += 0x9e3779b97f4a7c15);
+	uint64_t z = (session->random += 0x9e3779b97f4a7c15);
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -37,19 +37,23 @@ void
 session_draw(Session *session)
 {
 	const Spec *spec = session->spec;
-	int			row = -1;
+	int row = -1;
+	int last = session->keys ? PQntuples(session->keys) - 1 : 0;
 
 	for (int i = 0; i < spec->nparams; i++)
 	{
 		const Param *param = &spec->params[i];
-		char	   *value = session->space[i];
-		size_t		size = sizeof(session->space[i]);
+		char *value = session->space[i];
+		size_t size = sizeof(session->space[i]);
 
 		session->values[i] = value;
 		if (param->kind == PARAM_INT)
-			snprintf(value, size, "%ld", param->low +
-					 (long) (next_random(session) %
-							 (uint64_t) (param->high - param->low + 1)));
+		{
+			uint64_t width = (uint64_t) (param->high - param->low + 1);
+
+			snprintf(value, size, "%ld",
+					 param->low + (long) (next_random(session) % width));
+		}
 		else if (param->kind == PARAM_TEXT)
 		{
 			snprintf(value, size, "%s %llu", param->prefix,
@@ -59,8 +63,9 @@ session_draw(Session *session)
 		else
 		{
 			if (row < 0)
-				row = (int) (next_random(session) % (uint64_t) PQntuples(session->keys));
-			session->values[i] = PQgetvalue(session->keys, row, (int) param->low);
+				row = (int) (next_random(session) % (uint64_t) (last + 1));
+			session->values[i] =
+				PQgetvalue(session->keys, row, (int) param->low);
 		}
 	}
 }
@@ -86,18 +91,18 @@ add_row(const Session *session, Answer *answer, uint64_t hash)
 static void
 read_rows(Session *session, PGresult *result, Answer *answer, bool hashed)
 {
-	int			rows = PQntuples(result);
-	int			columns = PQnfields(result);
+	int rows = PQntuples(result);
+	int columns = PQnfields(result);
 
 	answer->rows += (uint64_t) rows;
 	for (int r = 0; r < rows; r++)
 	{
-		uint64_t	hash = 0xcbf29ce484222325;
+		uint64_t hash = 0xcbf29ce484222325;
 
 		for (int c = 0; c < columns; c++)
 		{
 			const char *value = PQgetvalue(result, r, c);
-			int			length = PQgetlength(result, r, c);
+			int length = PQgetlength(result, r, c);
 
 			answer->bytes += (uint64_t) length + (value[0] == '\1');
 			if (hashed && PQgetisnull(result, r, c))
@@ -120,10 +125,10 @@ fail(Session *session, const char *text)
 static void
 read_copy(Session *session, const char *text, Answer *answer, bool hashed)
 {
-	PGconn	   *connection = session->connection;
-	PGresult   *result = PQexec(connection, text);
-	char	   *row;
-	int			length;
+	PGconn *connection = session->connection;
+	PGresult *result = PQexec(connection, text);
+	char *row;
+	int length;
 
 	if (PQresultStatus(result) != PGRES_COPY_OUT)
 		fail(session, text);
@@ -134,7 +139,7 @@ read_copy(Session *session, const char *text, Answer *answer, bool hashed)
 		answer->bytes += (uint64_t) length;
 		if (hashed)
 		{
-			uint64_t	hash = 0xcbf29ce484222325;
+			uint64_t hash = 0xcbf29ce484222325;
 
 			add_to_hash(&hash, row, length);
 			add_row(session, answer, hash);
@@ -153,13 +158,13 @@ read_copy(Session *session, const char *text, Answer *answer, bool hashed)
 static void
 substitute(Session *session, const char *text, char *target, size_t size)
 {
-	size_t		used = 0;
+	size_t used = 0;
 
 	while (*text)
 	{
 		const char *dollar = strchr(text, '$');
-		size_t		plain = dollar ? (size_t) (dollar - text) : strlen(text);
-		int			number = dollar ? atoi(dollar + 1) : 0;
+		size_t plain = dollar ? (size_t) (dollar - text) : strlen(text);
+		int number = dollar ? atoi(dollar + 1) : 0;
 
 		if (used + plain + 2 > size)
 			die("a statement is too long: %s", text);
@@ -196,9 +201,9 @@ static void
 run_statement(Session *session, const Statement *statement, int i,
 			  Answer *answer, bool hashed)
 {
-	char		name[16];
-	char		text[16384];
-	PGresult   *result;
+	char name[16];
+	char text[16384];
+	PGresult *result;
 	ExecStatusType status;
 
 	if (statement->kind == STATEMENT_COPY)
@@ -235,7 +240,7 @@ run_statement(Session *session, const Statement *statement, int i,
 static int
 bucket_of(uint64_t nanoseconds)
 {
-	int			octave = 63 - __builtin_clzll(nanoseconds | 16);
+	int octave = 63 - __builtin_clzll(nanoseconds | 16);
 
 	return octave * 16 + (int) ((nanoseconds >> (octave - 4)) & 15);
 }
@@ -248,17 +253,18 @@ uint64_t
 session_run(Session *session, Answer *answer, bool hashed)
 {
 	const Variant *variant = session->variant;
-	uint64_t	timed = 0;
+	uint64_t timed = 0;
 
 	if (session->companion)
 	{
-		run_statement(session, &variant->companion, MAX_STATEMENTS, answer, hashed);
+		run_statement(session, &variant->companion, MAX_STATEMENTS, answer,
+					  hashed);
 		return 0;
 	}
 	for (int i = 0; i < variant->nstatements; i++)
 	{
 		const Statement *statement = &variant->statements[i];
-		uint64_t	begin = session_clock();
+		uint64_t begin = session_clock();
 
 		run_statement(session, statement, i, answer, hashed);
 		if (statement->kind != STATEMENT_PREP)
@@ -272,8 +278,8 @@ session_run(Session *session, Answer *answer, bool hashed)
 uint64_t
 session_percentile(const uint64_t *histogram, double share)
 {
-	uint64_t	all = 0;
-	uint64_t	sum = 0;
+	uint64_t all = 0;
+	uint64_t sum = 0;
 
 	for (int i = 0; i < HISTOGRAM_SIZE; i++)
 		all += histogram[i];
@@ -289,7 +295,7 @@ session_percentile(const uint64_t *histogram, double share)
 void
 session_execute(Session *session, const char *text)
 {
-	PGresult   *result = PQexec(session->connection, text);
+	PGresult *result = PQexec(session->connection, text);
 	ExecStatusType status = PQresultStatus(result);
 
 	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
@@ -300,9 +306,9 @@ session_execute(Session *session, const char *text)
 static void
 prepare(Session *session, const Statement *statement, int i)
 {
-	char		name[16];
-	Oid			types[MAX_PARAMS] = {0};
-	PGresult   *result;
+	char name[16];
+	Oid types[MAX_PARAMS] = {0};
+	PGresult *result;
 
 	if (!is_prepared(session, statement))
 		return;
@@ -311,7 +317,8 @@ prepare(Session *session, const Statement *statement, int i)
 	for (int p = 0; p < statement->nparams; p++)
 		if (session->spec->params[p].kind == PARAM_INT)
 			types[p] = INT4OID;
-	result = PQprepare(session->connection, name, statement->text, statement->nparams, types);
+	result = PQprepare(session->connection, name, statement->text,
+					   statement->nparams, types);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		fail(session, statement->text);
 	PQclear(result);

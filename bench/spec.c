@@ -25,12 +25,12 @@
 #include <string.h>
 
 static const char *place = "";
-static int	line_number;
+static int line_number;
 
 void
-die(const char *format,...)
+die(const char *format, ...)
 {
-	va_list		args;
+	va_list args;
 
 	va_start(args, format);
 	vfprintf(stderr, format, args);
@@ -42,7 +42,7 @@ die(const char *format,...)
 static char *
 copy_text(const char *text)
 {
-	char	   *copy = strdup(text);
+	char *copy = strdup(text);
 
 	if (!copy)
 		die("out of memory");
@@ -52,7 +52,7 @@ copy_text(const char *text)
 static int
 count_params(const char *text)
 {
-	int			highest = 0;
+	int highest = 0;
 
 	for (const char *p = text; *p; p++)
 		if (*p == '$' && isdigit((unsigned char) p[1]) && atoi(p + 1) > highest)
@@ -65,8 +65,8 @@ count_params(const char *text)
 static int
 to_number(const char *value)
 {
-	char	   *end;
-	long		number = strtol(value, &end, 10);
+	char *end;
+	long number = strtol(value, &end, 10);
 
 	if (end == value || *end || number < 0 || number > 1000000000)
 		die("%s:%d: \"%s\" is no number", place, line_number, value);
@@ -76,7 +76,7 @@ to_number(const char *value)
 static void
 add_statement(Variant *variant, StatementKind kind, const char *text)
 {
-	Statement  *statement;
+	Statement *statement;
 
 	if (variant->nstatements == MAX_STATEMENTS)
 		die("%s:%d: too many statements", place, line_number);
@@ -89,8 +89,8 @@ add_statement(Variant *variant, StatementKind kind, const char *text)
 static void
 add_param(Spec *spec, const char *value)
 {
-	Param	   *param;
-	char		prefix[64];
+	Param *param;
+	char prefix[64];
 
 	if (spec->nparams == MAX_PARAMS)
 		die("%s:%d: too many parameters", place, line_number);
@@ -144,11 +144,14 @@ take(Spec *spec, const char *word, const char *value)
 	const struct
 	{
 		const char *word;
-		int		   *target;
-	}			numbers[] = {
-		{"clients", &spec->clients}, {"companions", &spec->companions},
-		{"rounds", &spec->rounds}, {"min_rounds", &spec->min_rounds},
-		{"limit", &spec->limit}, {"slice", &spec->slice},
+		int *target;
+	} numbers[] = {
+		{"clients", &spec->clients},
+		{"companions", &spec->companions},
+		{"rounds", &spec->rounds},
+		{"min_rounds", &spec->min_rounds},
+		{"limit", &spec->limit},
+		{"slice", &spec->slice},
 		{"verify", &spec->verify},
 	};
 
@@ -178,7 +181,8 @@ take(Spec *spec, const char *word, const char *value)
 		spec->variants[spec->nvariants++].connect = copy_text("");
 	}
 	else if (spec->nvariants == 0 ||
-			 !take_of_variant(&spec->variants[spec->nvariants - 1], word, value))
+			 !take_of_variant(&spec->variants[spec->nvariants - 1], word,
+							  value))
 		die("%s:%d: what is \"%s\"?", place, line_number, word);
 }
 
@@ -191,7 +195,7 @@ check(const Spec *spec)
 	for (int v = 0; v < spec->nvariants; v++)
 	{
 		const Variant *variant = &spec->variants[v];
-		bool		timed = false;
+		bool timed = false;
 
 		for (int s = 0; s < variant->nstatements; s++)
 		{
@@ -209,20 +213,24 @@ check(const Spec *spec)
 void
 spec_read(Spec *spec, const char *path)
 {
-	FILE	   *file = fopen(path, "r");
-	char	   *line = NULL;
-	size_t		size = 0;
-	ssize_t		length;
+	FILE *file = fopen(path, "r");
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t length;
 
 	if (!file)
 		die("%s: %s", path, strerror(errno));
 	place = path;
-	*spec = (Spec){.prepared = true, .clients = 1, .rounds = 100, .min_rounds = 10,
-		.limit = 120, .slice = 200, .verify = 20, .seed = 1};
+	*spec = (Spec){.prepared = true, .clients = 1, .rounds = 100};
+	spec->min_rounds = 10;
+	spec->limit = 120;
+	spec->slice = 200;
+	spec->verify = 20;
+	spec->seed = 1;
 	while ((length = getline(&line, &size, file)) >= 0)
 	{
-		char	   *word = line;
-		char	   *value;
+		char *word = line;
+		char *value;
 
 		line_number++;
 		while (length > 0 && isspace((unsigned char) line[length - 1]))
