@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define WARM_SLICES 5
+
 static Spec spec;
 static Session *sessions; /* [client][variant] */
 static int clients;		  /* with companions */
@@ -239,7 +241,7 @@ run_rounds(bool pinned)
 	/* plans become generic and caches warm before anything counts */
 	for (int v = 0; v < spec.nvariants; v++)
 	{
-		run_variant(v, spec.slice, &count, &rate);
+		run_variant(v, spec.slice * WARM_SLICES, &count, &rate);
 		for (int c = 0; c < clients; c++)
 		{
 			memset(session_of(c, v)->histogram, 0, sizeof(sessions->histogram));
