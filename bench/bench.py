@@ -117,6 +117,7 @@ def run_case(case):
         result["error"] = str(failure)
     except (OSError, ValueError, KeyError, subprocess.SubprocessError) as failure:
         result["error"] = "%s: %s" % (type(failure).__name__, failure)
+    result.setdefault("unit", case.spec.get("unit", "ratio"))
     result.update(name=case.name, work=case.work, goal=case.goal, seconds=round(time.monotonic() - started, 1))
     return result
 

@@ -57,6 +57,7 @@ def line(result):
     """A row of the table."""
     if "error" in result:
         text = result["error"].replace("\n", " ").replace("|", "/")
+        text = text if len(text) < 400 else text[:200] + " ... " + text[-200:]
         return "| %s | %s | %s | %s | |" % (result["work"], goal(result), text, met(result))
     others = ["%s %s" % (name, measured(stat)) for name, stat in result.get("others", {}).items()]
     if result.get("note"):

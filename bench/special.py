@@ -10,7 +10,7 @@ from cases import IDS, POINT_ID, POINT_PK, Case, readers, writers, UPDATE_POST
 from server import POSTS, Failure, sql, sql_int
 
 # marks are made on the first posts, and other posts are read
-MARKED = min(100000, POSTS // 2)
+MARKED = min(200000, POSTS // 2)
 
 
 # ---- marks that cannot settle ----
@@ -66,7 +66,7 @@ def marks_case(case, measure):
 
 def marks_curve(case, measure):
     """Marks against point reads."""
-    counts = [n for n in (0, 100, 1000, 10000, 100000) if n < MARKED * 2]
+    counts = [n for n in (0, 100, 1000, 10000, 100000) if n < MARKED]
     found = under_marks(case.spec, measure, counts)
     result = found[-1][1]
     return with_curve(result, found, "Point read by pk under unsettled marks", "marks pending")
