@@ -40,7 +40,7 @@ def spec_text(spec):
         lines += ["%s %s" % (kind, text) for kind, text in statements]
         # this session's page tables, too, know every page before it is timed
         relation = re.search(r"(?:FROM|JOIN) ([a-z_0-9]+\.(tv_[a-z]+|native|mv_[a-z]+))", statements[0][1])
-        if relation and spec.get("clients", 1) == 1 and not spec.get("writes"):
+        if relation and spec.get("clients", 1) == 1 and spec.get("scan", True) and not spec.get("writes"):
             lines.append("setup SELECT count(data->>'title') FROM " + relation.group(1))
     return "\n".join(lines) + "\n"
 

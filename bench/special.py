@@ -38,6 +38,8 @@ def under_marks(spec, measure, counts):
     found = []
     first = 1
     made = 0
+    # a scan of all would compute the marked rows
+    spec = dict(spec, scan=False)
     server.settle("app", "tv_post")
     holder = server.OldSnapshot()
     try:
