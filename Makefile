@@ -8,6 +8,7 @@
 #	make histories	random transactions whose histories are judged; DURATION=600
 #	make lint	format, static checks, layering, strict build
 #	make strict	compiles everything with STRICT's warnings as errors
+#	make stop-points	a library for tests, with places where to hold a backend
 #	make format	rewrites src/ the way lint wants it
 #	make coverage	line coverage of the tests, in coverage/
 #	make bench	ratios to native tables, in tmp/bench; SCALE=0.1 ROUNDS=20
@@ -21,7 +22,9 @@ EXTENSION = tview_fdw
 MODULE_big = tview_fdw
 DATA = $(sort $(wildcard sql/tview_fdw--*.sql))
 
-SOURCES = $(sort $(wildcard src/*.c src/*/*.c))
+# what only the build with stop points has (make stop-points)
+STOP_SOURCES = $(sort $(wildcard src/*/stop.c))
+SOURCES = $(filter-out $(STOP_SOURCES),$(sort $(wildcard src/*.c src/*/*.c)))
 OBJS = $(SOURCES:.c=.o)
 # -MMD -MP: each object leaves a .d file that names the headers it was made from
 PG_CPPFLAGS = -I$(srcdir)/src -MMD -MP
@@ -34,7 +37,7 @@ ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
 REGRESS_PREP = test-databases
 
-EXTRA_CLEAN = $(OBJS:.o=.d) tmp/strict tmp/test tmp/test.* tmp/verdict coverage
+EXTRA_CLEAN = $(OBJS:.o=.d) tmp/strict tmp/stops tmp/test tmp/test.* tmp/verdict coverage
 
 STRICT_CFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
@@ -80,7 +83,7 @@ clean-unit:
 # the strict build has objects of its own
 STRICT_OBJS = $(SOURCES:src/%.c=tmp/strict/%.o)
 
-strict: $(STRICT_OBJS)
+strict: $(STRICT_OBJS) stop-points
 
 tmp/strict/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -91,6 +94,20 @@ tmp/strict/%.o: src/%.c
 # the benchmark's client knows libpq only
 strict-bench:
 	$(CC) $(CFLAGS) $(STRICT_CFLAGS) -I$(shell $(PG_CONFIG) --includedir) -fsyntax-only bench/*.c
+
+# so has the build with stop points, which the tests of suite stops use
+STOP_OBJS = $(SOURCES:src/%.c=tmp/stops/%.o) $(STOP_SOURCES:src/%.c=tmp/stops/%.o)
+
+stop-points: tmp/stops/tview_fdw.so
+
+tmp/stops/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(STRICT_CFLAGS) $(CPPFLAGS) -DTVIEW_STOP_POINTS -fPIC -c -o $@ $<
+
+tmp/stops/tview_fdw.so: $(STOP_OBJS)
+	$(CC) $(CFLAGS) -shared -o $@ $^ $(LDFLAGS) $(SHLIB_LINK)
+
+-include $(STOP_OBJS:.o=.d)
 
 # for installcheck, whose sessions have settings of their own
 test-databases:
@@ -132,4 +149,4 @@ demo-stop:
 export PG_CONFIG T MAKE DURATION SESSIONS SEED
 export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict strict-bench test-databases test soak histories lint format coverage bench bench-check demo demo-stop
+.PHONY: clean clean-unit strict strict-bench stop-points test-databases test soak histories lint format coverage bench bench-check demo demo-stop

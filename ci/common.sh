@@ -84,6 +84,15 @@ build()
 		make --no-print-directory -s -j"$(nproc)" all
 }
 
+# Builds the library with stop points (docs/developers.md); it lies apart from
+# the ordinary one.
+build_stop_points()
+{
+	mkdir -p tmp
+	flock tmp/build.lock \
+		make --no-print-directory -s -j"$(nproc)" stop-points >/dev/null
+}
+
 # server_create DIR: initdb.  The socket's directory has a short name, since
 # the kernel limits its length to about a hundred bytes.
 server_create()

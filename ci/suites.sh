@@ -4,7 +4,7 @@
 # suite without tests passes with none; a failure never ends the script.
 # shellcheck disable=SC2034,SC2154  # shared with common.sh and ci/test
 
-all_suites=(unit model regress isolation pgtap tap storm history)
+all_suites=(unit model regress isolation stops pgtap tap storm history)
 
 # A hanging test fails instead of holding up everybody.
 readonly suite_limit=600 file_limit=420
@@ -69,16 +69,31 @@ select_tests()
 # Starts the server that the SQL suites share, once.
 shared_server()
 {
-	if [ ! -d "$work/server" ]; then
-		server_create "$work/server"
+	local server=$work/${server_name:-server}
+	if [ ! -d "$server" ]; then
+		server_create "$server"
 		# speed: nothing here outlives the run
-		cat >>"$work/server/data/postgresql.conf" <<-EOF
+		cat >>"$server/data/postgresql.conf" <<-EOF
 			fsync = off
 			full_page_writes = off
 			max_connections = 60
 			$(ci/regress-settings)
+			${server_settings:-}
 		EOF
-		server_start "$work/server"
+		server_start "$server"
+	fi
+}
+
+# A second installation, whose library has stop points, made once; its programs
+# are in $stops_bin.
+stops_installation()
+{
+	local pg_bin
+	if [ -z "${stops_bin:-}" ]; then
+		build_stop_points
+		make_prefix "$work/stops-prefix"
+		cp tmp/stops/tview_fdw.so "$work/stops-prefix$("$PG_CONFIG" --pkglibdir)"
+		stops_bin=$pg_bin
 	fi
 }
 
@@ -126,6 +141,7 @@ suite_pg_regress()
 		[ -e "expected/$line.out" ] || : >"$out/expected/$line.out"
 	done
 	[ ! -d expected ] || ln -sf "$top"/expected/* "$out/expected"
+	[ "$ext" != spec ] || ln -sfn "$top/$dir" "$out/specs"
 	PGISOLATIONTIMEOUT=60 timeout "$suite_limit" \
 		"$pgxs_test/$program" --inputdir=test --outputdir="$out" \
 		--bindir="$pg_bin" --host="$PGHOST" --user=postgres \
@@ -164,6 +180,28 @@ suite_isolation()
 	suite_pg_regress isolation/pg_isolation_regress isolation test/specs spec
 }
 
+# The ordinary library has no trace of stop points; the specs have a server of
+# their own, with the other one.
+suite_stops()
+{
+	local pg_bin=$pg_bin PGHOST=${PGHOST:-} trace
+	# a vacuum's snapshot would keep marks from being settled
+	local server_name=stops-server server_settings='autovacuum = off'
+	if [ -z "${T:-}" ]; then
+		trace="$(nm tview_fdw.so | grep -ic 'tview_stop' || true)"
+		trace+=" $(strings -a tview_fdw.so | grep -cE 'tview\.stop|read\.head|/stop\.[ch]' || true)"
+		if [ "$trace" = "0 0" ]; then
+			record ok "stops: no trace of stop points in the ordinary library"
+		else
+			record "not ok" "stops: no trace of stop points in the ordinary library"
+		fi
+	fi
+	stops_installation
+	pg_bin=$stops_bin
+	suite_pg_regress isolation/pg_isolation_regress stops test/stops spec
+	server_stop "$work/$server_name" immediate
+}
+
 # Every file has a database of its own, with pgTAP in it.
 suite_pgtap()
 {
@@ -195,6 +233,7 @@ suite_tap()
 		[ ! -d "$file" ] || cp -r "$file" "$tap"
 	done
 	for file in "${files[@]}"; do
+		! needs_stops "$file" || stops_installation
 		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
 			wait -n || true
 		done
@@ -207,12 +246,19 @@ suite_tap()
 	done
 }
 
+# True for a file that says so in a line of its own.
+needs_stops()
+{
+	grep -q '^# Needs the library with stop points\.$' "$1"
+}
+
 # run_tap_file FILE DIR: leaves DIR/NAME.log and DIR/NAME.status.
 run_tap_file()
 {
-	local file=$1 tap=$2 name status=0
+	local file=$1 tap=$2 name status=0 bin=$pg_bin
 	name=$(basename "$file" .pl)
-	as_server "$tap" env PATH="$pg_bin:$PATH" TESTDIR="$tap" PGPORT=65432 \
+	! needs_stops "$file" || bin=$stops_bin
+	as_server "$tap" env PATH="$bin:$PATH" TESTDIR="$tap" PGPORT=65432 \
 		PG_REGRESS="$pgxs_test/regress/pg_regress" \
 		PG_TEST_PORT_DIR="$tap/ports" PG_TEST_TIMEOUT_DEFAULT=120 \
 		timeout "$file_limit" prove --verbose \

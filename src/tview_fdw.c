@@ -6,6 +6,7 @@
 
 #include "cache/handle.h"
 #include "cache/pending.h"
+#include "cache/stop.h"
 #include "fdw/check.h"
 #include "fdw/statistic.h"
 #include "fmgr.h"
@@ -28,5 +29,8 @@ _PG_init(void)
 	tview_ddl_init();
 	tview_statistic_init();
 	tview_check_init();
+#ifdef TVIEW_STOP_POINTS
+	tview_stop_init();
+#endif
 	MarkGUCPrefixReserved("tview");
 }

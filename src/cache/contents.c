@@ -7,6 +7,7 @@
 #include "cache/contents.h"
 #include "cache/handle.h"
 #include "cache/state.h"
+#include "cache/stop.h"
 #include "cache/visibility.h"
 #include "miscadmin.h"
 
@@ -90,6 +91,7 @@ tview_contents_prepare(TviewDesc *desc, uint32 *clears)
 	{
 		status = prepare_state(txn, desc, horizon, &usable,
 							   clears ? clears : &ignored);
+		TVIEW_STOP("contents.write");
 		if (status == TVIEW_STORE_OK && usable)
 			status = tview_write_commit(txn);
 		else
@@ -117,6 +119,7 @@ clear_rows(TviewHandle *handle, Oid relid, bool drop)
 	{
 		status =
 			drop ? tview_state_drop(txn, relid) : tview_state_clear(txn, relid);
+		TVIEW_STOP("contents.write");
 		if (status == TVIEW_STORE_OK)
 			status = tview_write_commit(txn);
 		else

@@ -14,6 +14,7 @@
 
 #include "access/xlog.h"
 #include "cache/handle.h"
+#include "cache/stop.h"
 #include "cache/visibility.h"
 #include "catalog/pg_database.h"
 #include "common/relpath.h"
@@ -268,7 +269,10 @@ enter_epoch(TviewHandle *handle)
 		adopt_epoch(handle, epoch);
 	}
 	if (tview_store_floor(handle->store) == PG_UINT64_MAX)
+	{
+		TVIEW_STOP("revive.floor");
 		tview_store_set_floor(handle->store, tview_visibility_next_xid());
+	}
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cache/reader.h"
+#include "cache/stop.h"
 #include "meta/tag.h"
 #include "utils/snapmgr.h"
 
@@ -283,13 +284,17 @@ try_begin(TviewReader *reader, bool *again)
 
 	*again = false;
 	reader->head = tview_log_head(store);
+	TVIEW_STOP("read.head");
 	result = begin_txn(reader);
 	if (result.code != TVIEW_BYPASS_NONE)
 		return result;
+	TVIEW_STOP("read.begin");
 	if (reader->snapshot.xmin < tview_store_floor(store))
 		return reason(TVIEW_BYPASS_FLOOR,
 					  "the snapshot is older than the stored rows may be");
+	TVIEW_STOP("read.floor");
 	reader->tail = tview_log_tail(store);
+	TVIEW_STOP("read.tail");
 	reader->marked = reader->head != reader->tail;
 	if (tview_store_epoch(store) != reader->handle->epoch)
 		return reason(TVIEW_BYPASS_STORE, "the store has just been reset");
@@ -320,9 +325,11 @@ tview_reader_begin(TviewReader *reader)
 									  reader->desc->nbases))
 		return reason(TVIEW_BYPASS_STATEMENT,
 					  "a statement of this session is changing a base table");
+	TVIEW_STOP("read.snapshot");
 	reader->handle = tview_handle_open(reader->desc->serverid, &failure);
 	if (reader->handle == NULL)
 		return reason(TVIEW_BYPASS_STORE, failure);
+	TVIEW_STOP("read.epoch");
 	for (int attempt = 0; again && attempt < 10; attempt++)
 	{
 		result = try_begin(reader, &again);

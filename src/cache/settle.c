@@ -22,6 +22,7 @@
 #include "cache/row.h"
 #include "cache/settle.h"
 #include "cache/state.h"
+#include "cache/stop.h"
 #include "cache/visibility.h"
 #include "meta/tag.h"
 #include "miscadmin.h"
@@ -131,6 +132,8 @@ commit_txn(Settler *settler)
 	TviewTxn *txn = settler->txn;
 
 	settler->txn = NULL;
+	if (txn)
+		TVIEW_STOP("settle.write");
 	return txn ? tview_write_commit(txn) : TVIEW_STORE_OK;
 }
 
@@ -400,20 +403,24 @@ settle_locked(Settler *settler)
 	if (settler->budget->pressure)
 	{
 		raise_floor(settler);
+		TVIEW_STOP("settle.floor");
 		tview_visibility_flush();
 	}
 	fates = palloc(settler->budget->marks * sizeof(Fate));
 	n = plan_range(settler, head, tail, fates);
 	if (n == 0 || !load_dependents(settler))
 		return false;
+	TVIEW_STOP("settle.plan");
 	keys = palloc((WILD_ROWS_MAX + 1) * sizeof(int64));
 	settler->keep = palloc(n * sizeof(TviewMark));
 	HOLD_INTERRUPTS();
 	end = settle_range(settler, head, head + n, fates, keys);
+	TVIEW_STOP("settle.rows");
 	if (end > head &&
 		tview_log_trim(handle->store, end, settler->keep, settler->nkeep) !=
 			TVIEW_STORE_OK)
 		end = head;
+	TVIEW_STOP("settle.trim");
 	RESUME_INTERRUPTS();
 	return end > head;
 }
@@ -435,6 +442,7 @@ tview_settle_run(TviewHandle *handle, const TviewSettleBudget *budget)
 	old = MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		TVIEW_STOP("settle.begin");
 		moved = settle_locked(&settler);
 	}
 	PG_FINALLY();

@@ -19,6 +19,7 @@
 #include "cache/reader.h"
 #include "cache/row.h"
 #include "cache/state.h"
+#include "cache/stop.h"
 #include "meta/tag.h"
 #include "cache/visibility.h"
 #include "cache/writer.h"
@@ -364,6 +365,7 @@ write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 		tview_write_abort(txn);
 		return status;
 	}
+	TVIEW_STOP("store.write");
 	return tview_write_commit(txn);
 }
 
@@ -461,6 +463,7 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 		batch->flags &= ~TVIEW_WRITER_COMPLETE;
 	writer.flags = batch->flags;
 	flush_floor(&writer);
+	TVIEW_STOP("store.marks");
 	HOLD_INTERRUPTS();
 	status = write_rows(&writer, prepared, batch->n, &allowed);
 	RESUME_INTERRUPTS();
@@ -476,6 +479,7 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 	}
 	if (!allowed)
 		return TVIEW_WRITTEN_NOT_ALLOWED;
+	TVIEW_STOP("store.commit");
 	tview_store_note_wal(writer.handle->store, GetFlushRecPtr(NULL));
 	count_stored(&writer, prepared, batch->n);
 	return TVIEW_WRITTEN;

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "cache/stop.h"
 #include "fdw/state.h"
 #include "meta/tag.h"
 
@@ -126,5 +127,6 @@ tview_lookup_start(TviewScanState *state)
 		return;
 	}
 	take_candidates(state, &list);
+	TVIEW_STOP("lookup.keys");
 	tview_serve_keys(state, true);
 }

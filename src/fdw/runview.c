@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "cache/stop.h"
 #include "catalog/pg_type_d.h"
 #include "executor/executor.h"
 #include "fdw/check.h"
@@ -177,6 +178,7 @@ store_batch(TviewScanState *state, bool last)
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->fill_context);
 	state->fill.n = 0;
+	TVIEW_STOP("build.batch");
 }
 
 /* Copies what a key came to into the batch that waits to be stored. */

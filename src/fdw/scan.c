@@ -9,6 +9,7 @@
 
 #include "access/xlog.h"
 #include "cache/settle.h"
+#include "cache/stop.h"
 #include "executor/executor.h"
 #include "fdw/check.h"
 #include "fdw/scan.h"
@@ -89,7 +90,9 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	state->figures.store = kind_name(state->plan->kind);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
+	TVIEW_STOP("scan.begin");
 	lock_bases(state);
+	TVIEW_STOP("scan.locked");
 	check_privilege(state->desc);
 	state->snapshot = node->ss.ps.state->es_snapshot;
 	tview_values_init(state);

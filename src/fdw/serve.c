@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "cache/stop.h"
 #include "fdw/check.h"
 #include "fdw/state.h"
 #include "meta/tag.h"
@@ -116,6 +117,7 @@ compute_invalid(TviewScanState *state, Batch *batch)
 			keys[n++] = batch->entries[i].key;
 		}
 	}
+	TVIEW_STOP("compute.begin");
 	storing = tview_writer_is_allowed(state->desc, state->snapshot);
 	computed =
 		tview_compute_keys(state->desc, state->snapshot, keys, n, storing);
@@ -125,6 +127,7 @@ compute_invalid(TviewScanState *state, Batch *batch)
 		if (storing && !computed[i].root_exists)
 			state->computed_in_vain = true;
 	}
+	TVIEW_STOP("compute.end");
 	state->figures.recomputed += n;
 	if (storing)
 		store_computed(state, computed, n);

@@ -12,6 +12,7 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "cache/stop.h"
 #include "catalog/pg_class.h"
 #include "maintain/analyse.h"
 #include "maintain/define.h"
@@ -129,9 +130,11 @@ tview_define_create(Oid relid)
 	tview_kin_refuse(relid);
 
 	definition = analyse_and_lock(relid, NULL, true);
+	TVIEW_STOP("create.locked");
 	record = definition->record;
 	record->generation = new_generation(NULL);
 	(void) record_definition(definition, NULL);
+	TVIEW_STOP("create.recorded");
 	if (record->problem != NULL)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),

@@ -11,6 +11,7 @@
 #include "cache/estimate.h"
 #include "cache/handle.h"
 #include "cache/reader.h"
+#include "cache/stop.h"
 #include "cache/writer.h"
 #include "compute/compute.h"
 #include "maintain/fill.h"
@@ -72,6 +73,7 @@ store_batch(Fill *fill, bool last)
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(fill->batch_context);
 	fill->batch.n = 0;
+	TVIEW_STOP("build.batch");
 }
 
 /* Stores what is left of the rows, and then the index of them all. */
@@ -139,6 +141,7 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	*complete = false;
 	if (!tview_contents_prepare(desc, &fill.batch.clears))
 		return 0;
+	TVIEW_STOP("build.begin");
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)
 		return 0;

@@ -24,6 +24,7 @@
 #include "cache/pending.h"
 #include "cache/reader.h"
 #include "cache/settle.h"
+#include "cache/stop.h"
 #include "cache/writer.h"
 #include "maintain/mark.h"
 #include "maintain/xact.h"
@@ -88,6 +89,7 @@ append_marks(TviewHandle *handle, const TviewMark *marks, Size n)
 		if (status == TVIEW_STORE_OK)
 		{
 			done += some;
+			TVIEW_STOP("publish.part");
 			attempts = 0;
 			relieve(handle);
 		}
@@ -118,9 +120,11 @@ publish(TviewPending *pending)
 	pending->published = true;
 	if (xid == 0)
 		return;
+	TVIEW_STOP("publish.begin");
 	handle = tview_handle_open_log(pending->serverid);
 	if (handle == NULL)
 		return;
+	TVIEW_STOP("publish.open");
 	n = tview_pending_collect(pending, xid, &marks);
 	if (n > tview_log_capacity(handle->store) / 4)
 	{
@@ -129,6 +133,7 @@ publish(TviewPending *pending)
 		n = tview_pending_collect(pending, xid, &marks);
 	}
 	append_marks(handle, marks, n);
+	TVIEW_STOP("publish.end");
 	pfree(marks);
 }
 
@@ -242,6 +247,8 @@ at_transaction_event(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
+			if (!tview_pending_is_empty())
+				TVIEW_STOP("commit.end");
 			end_transaction(true);
 			break;
 		case XACT_EVENT_PREPARE:
@@ -254,6 +261,8 @@ at_transaction_event(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:
+			if (!tview_pending_is_empty())
+				TVIEW_STOP("abort.end");
 			end_transaction(false);
 			break;
 	}

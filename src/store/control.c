@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/stop.h"
 #include "store/store_private.h"
 
 int tview_control_errno;
@@ -234,6 +235,7 @@ create_control(const char *dir, const char *path,
 		rc = fill_control(address, fd, identity, above);
 		munmap(address, sizeof(TviewControl));
 	}
+	TVIEW_STOP("attach.control");
 	if (rc == 0 && rename(temporary, path) != 0)
 		rc = errno;
 	if (rc != 0)
@@ -388,10 +390,12 @@ tview_store_epoch(TviewStore *store)
 void
 tview_store_reset(TviewStore *store, const char *reason)
 {
+	TVIEW_STOP("reset.begin");
 	/* only the first reason is the cause */
 	if (atomic_exchange(&store->control->epoch, 0) != 0)
 		note_reason(store->control, reason);
 	make_durable(store->control);
+	TVIEW_STOP("reset.end");
 }
 
 /*

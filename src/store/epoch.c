@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/stop.h"
 #include "store/store_private.h"
 
 /*
@@ -105,6 +106,7 @@ revive_locked(TviewStore *store, const TviewStoreConfig *config)
 		(void) tview_file_remove_epoch(store->dir, name);
 		return status;
 	}
+	TVIEW_STOP("revive.files");
 	/* others can only have stored 0 again */
 	atomic_compare_exchange_strong(&store->control->epoch, &none, epoch);
 	return TVIEW_STORE_OK;

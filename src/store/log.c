@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "store/stop.h"
 #include "store/store_private.h"
 
 /* Position of the oldest record; 0 before an epoch is entered. */
@@ -110,6 +111,7 @@ push(TviewStore *store, const TviewMark *marks, size_t n)
 	 */
 	atomic_thread_fence(memory_order_release);
 	fill_slots(store, tail, marks, n);
+	TVIEW_STOP("log.append");
 	if (sync)
 	{
 		uint64_t slot = tail % store->capacity;
@@ -182,6 +184,7 @@ tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out)
 		return TVIEW_STORE_RESET;
 	if (n == 0)
 		return TVIEW_STORE_OK;
+	TVIEW_STOP("log.read");
 	slot = from % store->capacity;
 	first = n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
 	memcpy(out, store->records + slot, first * sizeof(TviewMark));
@@ -211,6 +214,7 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep,
 			status = TVIEW_STORE_LOG_FULL;
 		else if (nkeep > 0)
 			rc = push(store, keep, nkeep);
+		TVIEW_STOP("log.keep");
 		if (status == TVIEW_STORE_OK && rc == 0)
 			atomic_store_explicit(&ring->head, newhead, memory_order_release);
 	}
