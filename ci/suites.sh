@@ -23,7 +23,7 @@ record()
 # Shows the head of a file, indented.
 show_head()
 {
-	sed -e 's/^/   | /' "$1" | head -n "${2:-40}"
+	head -n "${2:-40}" "$1" | sed -e 's/^/   | /'
 }
 
 # record_tap SUITE/FILE LOG STATUS: each assertion counts; a program that fails
