@@ -9,6 +9,7 @@
 
 #include "cache/bulk.h"
 #include "cache/handle.h"
+#include "cache/stop.h"
 #include "catalog/pg_type_d.h"
 #include "compat.h"
 #include "miscadmin.h"
@@ -93,6 +94,7 @@ write_keys(TviewHandle *handle, Oid relid, const TviewIndexKey *keys, int n)
 		tview_write_abort(txn);
 		return status;
 	}
+	TVIEW_STOP("bulk.write");
 	return tview_write_commit(txn);
 }
 

@@ -46,6 +46,7 @@ static const char *const points[] = {
 	"store.commit",
 	"build.begin",
 	"build.batch",
+	"bulk.write",
 	"publish.begin",
 	"publish.open",
 	"publish.part",
