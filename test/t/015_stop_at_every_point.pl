@@ -4,6 +4,9 @@
 #
 # A session is held at each stop point in turn.  Its commits are not flushed in
 # the first loop: the stop loses some of them, and their xids are given out again.
+#
+# Catches the mutant nodurable: rows that rest on commits that are not flushed are
+# stored.
 
 use strict;
 use warnings FATAL => 'all';
