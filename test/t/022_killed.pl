@@ -45,7 +45,7 @@ for my $case (
 	signal_at('KILL', $pid, $point);
 	$session->{stdin} .= "$sql;\n";
 	ok(wait_for(sub { eval { $session->{run}->pump_nb }; !fault_is_due() }, 10), "$what: a backend is killed");
-	ok(wait_for(sub { ($node->psql('postgres', 'SELECT 1'))[0] == 0 }, 60), "$what: the server is back");
+	ok(wait_for(sub { answers($node) }, 60), "$what: the server is back");
 	eval { $session->quit };
 	my $start = time();
 	is_equal($node, 'postgres', "$what: at once");

@@ -52,6 +52,7 @@ for my $what (sort keys %other)
 	$node->start;
 	$node->safe_psql('postgres', 'SELECT count(*) FROM app.tv_post');
 	isnt(store_field($node, 'postgres', 'epoch'), $epoch, "$what: a new store");
+	is(store_field($node, 'postgres', 'reset_reason'), 'files of another owner, boot or format', "$what: tview.store says why");
 	is_equal($node, 'postgres', $what);
 }
 is_well('after all of them');
