@@ -36,7 +36,8 @@ CREATE TABLE tview.tviews (
 	functions oid[] NOT NULL,
 	types oid[] NOT NULL,
 	problem text,
-	warning text
+	warning text,
+	cluster int8 NOT NULL
 );
 COMMENT ON TABLE tview.tviews IS 'one row for each TVIEW: how it was analysed; read tview.status instead';
 
@@ -211,13 +212,15 @@ CREATE VIEW tview.status AS
 		t.viewid::regclass AS view,
 		f.srvname AS server,
 		t.rootid::regclass AS root,
-		t.problem,
+		CASE WHEN t.cluster = (SELECT system_identifier FROM pg_catalog.pg_control_system())
+			 THEN t.problem ELSE 'recorded before pg_upgrade' END AS problem,
 		t.warning,
 		t.single_row AS key_proven,
 		t.restrictable,
 		t.setting_values AS settings,
 		t.generation_xid AS defined_by
-	FROM tview.tviews t JOIN pg_catalog.pg_foreign_server f ON f.oid = t.serverid;
+	FROM tview.tviews t CROSS JOIN pg_catalog.pg_foreign_server f
+	JOIN pg_catalog.pg_foreign_table o ON o.ftrelid = t.relid AND o.ftserver = f.oid;
 COMMENT ON VIEW tview.status IS 'what is known about each TVIEW, and why one of them may not be served';
 COMMENT ON COLUMN tview.status.problem IS 'why the view is run instead of the store; NULL when all is well';
 COMMENT ON COLUMN tview.status.warning IS 'what was said at creation';

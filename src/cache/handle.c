@@ -28,6 +28,14 @@
 #define FULL_PAUSE_SECONDS 10 /* a fill tries again after this */
 #define TVIEW_ROW_FORMAT 1	  /* of cache/row.c and cache/state.c */
 
+/*
+ * A crash can lose so many xids at the most (they are given out again then);
+ * what lies further in the future comes from a cluster that has been set back.
+ */
+#define LOST_XIDS_MAX (1024 * 1024)
+
+#define FROM_THE_FUTURE "the store is newer than the database cluster"
+
 static HTAB *handles = NULL;
 
 /* A changed server: its options are read again at the next use. */
@@ -236,6 +244,19 @@ adopt_epoch(TviewHandle *handle, uint64 epoch)
 	handle->entry = ++entries;
 }
 
+/*
+ * True when the store rests on WAL or xids that the cluster has not come to:
+ * it has been set back.
+ */
+static bool
+is_from_the_future(TviewHandle *handle)
+{
+	uint64 floor = tview_store_floor(handle->store);
+
+	return tview_store_wal(handle->store) > GetXLogInsertRecPtr() ||
+		(floor != PG_UINT64_MAX && floor > tview_visibility_next_xid());
+}
+
 static bool
 enter_epoch(TviewHandle *handle)
 {
@@ -259,10 +280,10 @@ enter_epoch(TviewHandle *handle)
 	}
 	if (epoch != handle->epoch || handle->marks == NULL)
 	{
-		if (tview_store_wal(handle->store) > GetXLogInsertRecPtr())
+		if (is_from_the_future(handle))
 		{
 			handle->epoch = 0;
-			handle->failure = "the store is newer than the database cluster";
+			handle->failure = FROM_THE_FUTURE;
 			tview_store_reset(handle->store, handle->failure);
 			return false;
 		}
@@ -345,10 +366,27 @@ tview_handle_opened(Oid serverid)
 	return handle;
 }
 
+/*
+ * True when a mark's xid can be one of this cluster's.  The next xid is looked
+ * up once in a while only.
+ */
+static bool
+xid_is_possible(TviewHandle *handle, uint64 xid)
+{
+	uint64 next;
+
+	if (xid <= handle->possible_xid)
+		return true;
+	next = tview_visibility_next_xid();
+	handle->possible_xid = next + LOST_XIDS_MAX / 2;
+	return xid <= next + LOST_XIDS_MAX;
+}
+
 bool
 tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
 {
 	TviewMark buffer[256];
+	uint64 newest = 0;
 
 	tview_markset_drop(handle->marks, head);
 	while (tview_markset_end(handle->marks) < tail)
@@ -362,9 +400,15 @@ tview_handle_read_log(TviewHandle *handle, uint64 head, uint64 tail)
 			return false;
 		}
 		for (Size i = 0; i < n; i++)
+		{
 			tview_markset_add(handle->marks, &buffer[i]);
+			newest = Max(newest, buffer[i].xid);
+		}
 	}
-	return true;
+	if (xid_is_possible(handle, newest))
+		return true;
+	tview_store_reset(handle->store, FROM_THE_FUTURE);
+	return false;
 }
 
 void

@@ -32,6 +32,7 @@ typedef struct TviewHandle
 	const char *failure;
 	/* the map was full: fills wait until then, they only make it fuller */
 	TimestampTz full_until;
+	uint64 possible_xid; /* marks up to this one need no look at the next xid */
 } TviewHandle;
 
 extern void tview_handle_init(void);

@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
@@ -427,6 +428,7 @@ tview_analyse_table(Oid relid, const TviewRecord *old, bool by_option)
 	definition->depends_on = options.depends_on;
 	record->relid = relid;
 	record->serverid = GetForeignServerIdByRelId(relid);
+	record->cluster = GetSystemIdentifier();
 	record->viewid = find_view(tview, &options, old, by_option);
 	key = key_name(tview, &options);
 	definition->key = key;

@@ -12,6 +12,7 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "cache/stop.h"
 #include "catalog/pg_class.h"
 #include "maintain/analyse.h"
@@ -171,14 +172,16 @@ refresh(TviewRecord *old, int flags)
 	List *old_sources = tview_record_sources(old->relid, InvalidOid);
 	TviewDefinition *definition = tview_analyse_table(old->relid, old, strict);
 	TviewRecord *record = definition->record;
-	bool bump = (flags & TVIEW_DEFINE_BUMP) != 0;
+	bool moved = old->cluster != record->cluster;
+	bool bump = (flags & TVIEW_DEFINE_BUMP) != 0 || moved;
 	bool detail;
 	List *disorder;
 
 	/*
-	 * tables that are new to the TVIEW are locked, and analysed under the lock
+	 * tables that are new to the TVIEW, or were not watched after pg_upgrade,
+	 * are locked, and analysed under the lock
 	 */
-	if (list_difference_oid(record->bases, old->bases) != NIL)
+	if (list_difference_oid(record->bases, old->bases) != NIL || moved)
 	{
 		definition = analyse_and_lock(old->relid, old, strict);
 		record = definition->record;
@@ -204,7 +207,8 @@ refresh(TviewRecord *old, int flags)
 	}
 	if (disorder != NIL && !bump)
 		record_again(record, definition->sources);
-	if (old->problem != NULL && record->problem == NULL)
+	if (record->problem == NULL &&
+		(old->problem != NULL || (moved && strict)))
 	{
 		TviewTableOptions options;
 
@@ -223,6 +227,7 @@ record_problem(TviewRecord *record, const char *problem)
 	if (record->problem != NULL && strcmp(record->problem, problem) == 0)
 		return;
 	record->problem = pstrdup(problem);
+	record->cluster = GetSystemIdentifier();
 	record_again(record, sources);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
@@ -290,4 +295,39 @@ tview_define_refresh(Oid relid, int flags)
 		refresh(old, flags);
 	else
 		refresh_safely(old, flags);
+}
+
+/* True when the TVIEW's tables can be locked without waiting for anybody. */
+static bool
+can_lock(const TviewRecord *record)
+{
+	List *sorted = list_copy(record->bases);
+	ListCell *lc;
+
+	if (!ConditionalLockRelationOid(record->relid, ShareUpdateExclusiveLock))
+		return false;
+	list_sort(sorted, list_oid_cmp);
+	foreach(lc, sorted)
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock))
+			return false;
+	return true;
+}
+
+bool
+tview_define_adopt(void)
+{
+	bool any = false;
+	ListCell *lc;
+
+	foreach(lc, tview_record_list())
+	{
+		TviewRecord *record = lfirst(lc);
+
+		if (record->cluster == GetSystemIdentifier())
+			continue;
+		any = true;
+		if (can_lock(record))
+			tview_define_refresh(record->relid, 0);
+	}
+	return !any;
 }

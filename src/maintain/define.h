@@ -33,4 +33,11 @@ extern void tview_define_create(Oid relid);
  */
 extern void tview_define_refresh(Oid relid, int flags);
 
+/*
+ * Records anew what pg_upgrade has brought over, without waiting for locks:
+ * what cannot be locked is left for the next command.  True when there was
+ * nothing to do, and never will be.
+ */
+extern bool tview_define_adopt(void);
+
 #endif /* TVIEW_DEFINE_H */

@@ -53,6 +53,9 @@ typedef struct DdlObject
 	bool columns;  /* the command adds columns, or changes them */
 } DdlObject;
 
+/* No TVIEW of this database was brought over by pg_upgrade. */
+static bool adopted = false;
+
 /* Raises unless called by the event trigger machinery. */
 static EventTriggerData *
 event_data(FunctionCallInfo fcinfo)
@@ -418,7 +421,11 @@ tview_event_command_end(PG_FUNCTION_ARGS)
 	bool may_create = may_create_table(data->parsetree);
 	ListCell *lc;
 
-	if (!OidIsValid(tview_meta_tviews_relid()) || is_harmless(data->parsetree))
+	if (!OidIsValid(tview_meta_tviews_relid()))
+		PG_RETURN_NULL();
+	if (!adopted)
+		adopted = tview_define_adopt();
+	if (is_harmless(data->parsetree))
 		PG_RETURN_NULL();
 	records = tview_record_list();
 	if (records == NIL && !may_create &&

@@ -16,6 +16,7 @@
 #include "funcapi.h"
 #include "maintain/functions.h"
 #include "meta/meta.h"
+#include "meta/record.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -58,6 +59,23 @@ from_unix_seconds(int64 seconds)
 	return (seconds -
 			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY) *
 		USECS_PER_SEC;
+}
+
+/* True when some TVIEW of the server is still recorded for another cluster. */
+static bool
+is_from_elsewhere(Oid serverid)
+{
+	ListCell *lc;
+
+	foreach(lc, tview_record_list())
+	{
+		TviewRecord *record = lfirst(lc);
+
+		if (record->cluster != GetSystemIdentifier() &&
+			tview_meta_table_server(record->relid) == serverid)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -107,7 +125,10 @@ show_store(ReturnSetInfo *result, Oid serverid)
 		values[i++] = TimestampTzGetDatum(from_unix_seconds(stat.reset_time));
 		nulls[i] = stat.reset_reason[0] == '\0';
 		values[i++] = CStringGetTextDatum(stat.reset_reason);
-		values[i++] = CStringGetTextDatum(stat.epoch == 0 ? "empty" : "ok");
+		if (is_from_elsewhere(serverid))
+			values[i] = CStringGetTextDatum(TVIEW_RECORD_FROM_ELSEWHERE);
+		else
+			values[i] = CStringGetTextDatum(stat.epoch == 0 ? "empty" : "ok");
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

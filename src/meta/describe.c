@@ -11,6 +11,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation_d.h"
@@ -127,6 +128,8 @@ find_bypass(const TviewRecord *record)
 
 	if (record->problem != NULL)
 		return record->problem;
+	if (record->cluster != GetSystemIdentifier())
+		return TVIEW_RECORD_FROM_ELSEWHERE;
 	if (!objects_exist(record->views, RELOID) ||
 		!objects_exist(record->bases, RELOID) ||
 		!objects_exist(record->sources, RELOID) ||

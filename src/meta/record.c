@@ -56,7 +56,8 @@ enum
 	TVIEWS_TYPES,
 	TVIEWS_PROBLEM,
 	TVIEWS_WARNING,
-	TVIEWS_NATTS = TVIEWS_WARNING
+	TVIEWS_CLUSTER,
+	TVIEWS_NATTS = TVIEWS_CLUSTER
 };
 
 enum
@@ -277,6 +278,7 @@ take_tview(Relation rel, HeapTuple tuple)
 		record->problem = TextDatumGetCString(values[TVIEWS_PROBLEM - 1]);
 	if (!nulls[TVIEWS_WARNING - 1])
 		record->warning = TextDatumGetCString(values[TVIEWS_WARNING - 1]);
+	record->cluster = DatumGetUInt64(values[TVIEWS_CLUSTER - 1]);
 	return record;
 }
 
@@ -498,6 +500,7 @@ make_tview(Relation rel, const TviewRecord *record)
 	nulls[TVIEWS_WARNING - 1] = record->warning == NULL;
 	if (record->warning != NULL)
 		values[TVIEWS_WARNING - 1] = CStringGetTextDatum(record->warning);
+	values[TVIEWS_CLUSTER - 1] = UInt64GetDatum(record->cluster);
 	return heap_form_tuple(RelationGetDescr(rel), values, nulls);
 }
 

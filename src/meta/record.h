@@ -44,7 +44,15 @@ typedef struct TviewRecord
 	List *types;		 /* oids */
 	char *problem;		 /* why it must be bypassed, or NULL */
 	char *warning;		 /* or NULL */
+	/*
+	 * system identifier: pg_upgrade brings records over, but neither triggers
+	 * nor the oids of servers and functions
+	 */
+	uint64 cluster;
 } TviewRecord;
+
+/* Why a record of another cluster is bypassed. */
+#define TVIEW_RECORD_FROM_ELSEWHERE "recorded before pg_upgrade"
 
 /* A row of tview.sources. */
 typedef struct TviewSourceRecord

@@ -190,10 +190,13 @@ close_control(int fd, TviewControl *control)
 		close(fd);
 }
 
-/* Fills a mapped new control file. */
+/*
+ * Fills a mapped new control file, which has replaced another one's or a
+ * damaged one, or none.
+ */
 static int
 fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity,
-			 uint64_t above)
+			 bool replaces, uint64_t above)
 {
 	struct stat status;
 
@@ -207,6 +210,11 @@ fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity,
 	control->identity = *identity;
 	control->identity.boot_id[sizeof(identity->boot_id) - 1] = '\0';
 	atomic_store(&control->last_epoch, first_epoch(above));
+	if (replaces)
+	{
+		strcpy(control->reset_reason, "files of another owner, boot or format");
+		atomic_store(&control->reset_time, (int64_t) time(NULL));
+	}
 	if (control->durable && fsync(fd) != 0)
 		return errno;
 	return 0;
@@ -215,7 +223,8 @@ fill_control(TviewControl *control, int fd, const TviewStoreIdentity *identity,
 /* Gives the name "control" to a fresh file.  The caller holds the flock. */
 static int
 create_control(const char *dir, const char *path,
-			   const TviewStoreIdentity *identity, uint64_t above)
+			   const TviewStoreIdentity *identity, bool replaces,
+			   uint64_t above)
 {
 	char temporary[PATH_MAX];
 	char name[64];
@@ -232,7 +241,7 @@ create_control(const char *dir, const char *path,
 	rc = tview_file_map(fd, sizeof(TviewControl), &address);
 	if (rc == 0)
 	{
-		rc = fill_control(address, fd, identity, above);
+		rc = fill_control(address, fd, identity, replaces, above);
 		munmap(address, sizeof(TviewControl));
 	}
 	TVIEW_STOP("attach.control");
@@ -281,7 +290,7 @@ replace_control(const char *dir, const char *path,
 	{
 		/* what the epochs hold is nobody's any more; a failure is not fatal */
 		(void) tview_file_remove_leftovers(dir);
-		rc = create_control(dir, path, identity, above);
+		rc = create_control(dir, path, identity, rc == 0, above);
 	}
 	tview_file_unlock(lock);
 	return rc;

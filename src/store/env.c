@@ -12,9 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/store_private.h"
+
+/* A disk with less room than this, in bytes, is full. */
+#define FULL_DISK (1024 * 1024)
+
+/* True when the file system of the entered epoch has hardly any room left. */
+static bool
+disk_is_full(TviewStore *store)
+{
+	struct statvfs room;
+	int fd;
+
+	return store->env != NULL && mdb_env_get_fd(store->env, &fd) == 0 &&
+		fstatvfs(fd, &room) == 0 && room.f_bavail * room.f_frsize < FULL_DISK;
+}
 
 /* Turns an LMDB code or an errno that LMDB returned into a status. */
 TviewStoreStatus
@@ -34,6 +49,9 @@ tview_env_status(TviewStore *store, int rc)
 			return TVIEW_STORE_READERS_FULL;
 		case MDB_MAP_RESIZED:
 			return TVIEW_STORE_BUSY;
+		case EIO: /* also what LMDB calls a short write */
+			return tview_control_status(store,
+										disk_is_full(store) ? ENOSPC : EIO);
 		case MDB_BAD_VALSIZE:
 			return tview_control_status(store, EINVAL);
 		case EINVAL: /* what a destroyed mutex answers; we never cause it */

@@ -86,7 +86,7 @@ sub retry
 	{
 		@result = $node->psql('postgres', $sql);
 		last if $result[0] == 0;
-		wait_for(sub { ($node->psql('postgres', 'SELECT 1'))[0] == 0 }, 30);
+		wait_for(sub { answers($node) }, 30);
 	}
 	return @result;
 }

@@ -18,7 +18,7 @@ our @EXPORT = qw(
   new_cluster load_schema create_tviews churn
   check_sql check_in is_equal figures is_warm
   store_field store_directory store_directories epoch_files
-  start_session stop_session session_output wait_for
+  start_session stop_session session_output wait_for answers
   backend_memory
 );
 
@@ -365,6 +365,14 @@ sub wait_for
 		sleep 0.05;
 	}
 	return 0;
+}
+
+# True when the server takes a statement.  (psql that cannot connect may be gone
+# before it is given the statement: that is an exception of IPC::Run.)
+sub answers
+{
+	my ($node) = @_;
+	return eval { ($node->psql('postgres', 'SELECT 1'))[0] == 0 };
 }
 
 # Figures of a process in kB, such as RssAnon and VmHWM.
