@@ -64,7 +64,7 @@ state_is_prepared(TviewHandle *handle, const TviewDesc *desc, uint32 *clears)
 }
 
 bool
-tview_contents_prepare(TviewDesc *desc, uint32 *clears)
+tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears)
 {
 	const char *failure;
 	uint32 ignored;
@@ -86,7 +86,7 @@ tview_contents_prepare(TviewDesc *desc, uint32 *clears)
 	 */
 	tview_visibility_flush();
 	HOLD_INTERRUPTS();
-	status = tview_write_begin(handle->store, true, &txn);
+	status = tview_write_begin(handle->store, wait, &txn);
 	if (status == TVIEW_STORE_OK)
 	{
 		status = prepare_state(txn, desc, horizon, &usable,
@@ -98,6 +98,8 @@ tview_contents_prepare(TviewDesc *desc, uint32 *clears)
 			tview_write_abort(txn);
 	}
 	RESUME_INTERRUPTS();
+	if (status == TVIEW_STORE_BUSY && !wait)
+		return false;
 	if (status != TVIEW_STORE_OK)
 	{
 		tview_handle_note(handle, status, "preparing a TVIEW");

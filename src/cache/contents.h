@@ -12,9 +12,10 @@
 /*
  * Makes the store's record of the TVIEW that of the descriptor: empties what
  * is of an older definition.  False when the store cannot be used or a later
- * definition stands there.  *clears (may be NULL) is for a build.
+ * definition stands there; without wait, also while another process writes.
+ * *clears (may be NULL) is for a build.
  */
-extern bool tview_contents_prepare(TviewDesc *desc, uint32 *clears);
+extern bool tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears);
 
 /* Empties a TVIEW, or drops it with its record. */
 extern bool tview_contents_clear(Oid serverid, Oid relid, bool drop);

@@ -207,10 +207,26 @@ typedef struct KnownState
 	Oid relid;
 	uint64 entry;
 	uint64 commit;
+	int64 rows; /* that are there when no mark is; -1: not counted */
 	TviewState state;
 } KnownState;
 
 #define KNOWN_STATES 64
+
+static KnownState known_states[KNOWN_STATES];
+
+/* What is known of the TVIEW at the reader's commit, or NULL. */
+static KnownState *
+find_known(const TviewReader *reader)
+{
+	Oid relid = reader->desc->relid;
+	KnownState *known = &known_states[relid % KNOWN_STATES];
+
+	return known->relid == relid && known->entry == reader->entry &&
+			known->commit == reader->commit
+		? known
+		: NULL;
+}
 
 /*
  * Reads the TVIEW's record, or remembers it where nothing was committed to the
@@ -219,14 +235,14 @@ typedef struct KnownState
 static TviewStoreStatus
 get_state(TviewReader *reader)
 {
-	static KnownState known_states[KNOWN_STATES];
 	Oid relid = reader->desc->relid;
-	KnownState *known = &known_states[relid % KNOWN_STATES];
-	uint64 commit = tview_read_commit(reader->txn);
+	KnownState *known;
 	TviewStoreStatus status;
 
-	if (known->relid == relid && known->commit == commit &&
-		known->entry == reader->handle->entry)
+	reader->entry = reader->handle->entry;
+	reader->commit = tview_read_commit(reader->txn);
+	known = find_known(reader);
+	if (known)
 	{
 		reader->state = known->state;
 		return TVIEW_STORE_OK;
@@ -234,11 +250,34 @@ get_state(TviewReader *reader)
 	status = tview_state_get(reader->txn, relid, &reader->state);
 	if (status != TVIEW_STORE_OK)
 		return status;
+	known = &known_states[relid % KNOWN_STATES];
 	known->relid = relid;
-	known->entry = reader->handle->entry;
-	known->commit = commit;
+	known->entry = reader->entry;
+	known->commit = reader->commit;
+	known->rows = -1;
 	known->state = reader->state;
 	return TVIEW_STORE_OK;
+}
+
+bool
+tview_reader_known_rows(const TviewReader *reader, int64 *rows)
+{
+	const KnownState *known = find_known(reader);
+
+	if (known == NULL || known->rows < 0 || reader->marked ||
+		reader->pending || !reader->complete)
+		return false;
+	*rows = known->rows;
+	return true;
+}
+
+void
+tview_reader_note_rows(const TviewReader *reader, int64 rows)
+{
+	KnownState *known = find_known(reader);
+
+	if (known)
+		known->rows = rows;
 }
 
 /* Opens the read transaction and reads the TVIEW's record. */

@@ -71,6 +71,8 @@ typedef struct TviewReader
 	TviewTxn *txn; /* NULL while not begun */
 	uint64 head;
 	uint64 tail;
+	uint64 entry;  /* of the handle, and */
+	uint64 commit; /* of the store, that was read last */
 	TviewState state;
 	bool complete;
 	bool root_changed;	   /* all(root) may have happened: keys are not known */
@@ -120,6 +122,14 @@ extern TviewFound tview_reader_get(TviewReader *reader, int64 key,
 /* Validates an entry that a cursor has found; INVALID for a damaged one. */
 extern TviewFound tview_reader_validate(TviewReader *reader, TviewValue value,
 										TviewRow *row);
+
+/*
+ * The number of rows of a complete TVIEW without marks, as it was noted at the
+ * commit of the store that is being read; false when it was not.  To be noted
+ * after every row was valid in one and the same commit.
+ */
+extern bool tview_reader_known_rows(const TviewReader *reader, int64 *rows);
+extern void tview_reader_note_rows(const TviewReader *reader, int64 rows);
 
 /* The tag of a key of the root. */
 extern uint64 tview_reader_key_tag(TviewDesc *desc, int64 key);

@@ -125,11 +125,11 @@ tview_check_close(TviewScanState *state)
 static bool
 row_matches(TviewScanState *state, MinimalTuple tuple)
 {
-	TupleTableSlot *slot = state->node->ss.ss_ScanTupleSlot;
+	TupleTableSlot *slot = state->slot;
 	bool result;
 
 	ExecForceStoreMinimalTuple(tuple, slot, false);
-	result = tview_values_match(state, slot);
+	result = tview_match_row(state, slot);
 	ExecClearTuple(slot);
 	return result;
 }

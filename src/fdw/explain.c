@@ -13,6 +13,8 @@
 #include "fdw/scan.h"
 #include "meta/meta.h"
 #include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
@@ -46,6 +48,37 @@ show_conditions(Plan *plan, List *conditions, ExplainState *es)
 						es);
 }
 
+/*
+ * Shows a count's conditions: its plan has values, to which the columns and
+ * operators are added.
+ */
+static void
+show_count(ForeignScan *scan, const TviewPlan *plan, ExplainState *es)
+{
+	List *ancestors = tview_ancestor_list(es->pstmt, (Plan *) scan);
+	List *context =
+		set_deparse_context_plan(es->deparse_cxt, (Plan *) scan, ancestors);
+	StringInfoData text;
+
+	ExplainPropertyText("Count", tview_meta_relation_name(plan->counted), es);
+	initStringInfo(&text);
+	for (int i = 0; i < plan->nconditions; i++)
+	{
+		const TviewCondition *condition = &plan->conditions[i];
+
+		appendStringInfo(
+			&text, condition->is_array ? "%s(%s %s ANY (%s))" : "%s(%s %s %s)",
+			i > 0 ? " AND " : "",
+			quote_identifier(
+				get_attname(plan->counted, condition->attno, false)),
+			get_opname(condition->opno),
+			deparse_expression(list_nth(scan->fdw_exprs, i), context,
+							   es->verbose, false));
+	}
+	if (plan->nconditions > 0)
+		ExplainPropertyText("Store Cond", text.data, es);
+}
+
 /* Shows how the store is read and, after a run, where the rows came from. */
 void
 tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
@@ -55,12 +88,16 @@ tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
 
 	if (es->verbose)
 	{
-		Oid relid = RelationGetRelid(node->ss.ss_currentRelation);
+		Oid relid = OidIsValid(plan->counted)
+			? plan->counted
+			: RelationGetRelid(node->ss.ss_currentRelation);
 
 		ExplainPropertyText("View", tview_meta_get(relid, false)->viewname, es);
 	}
 	ExplainPropertyText("Store", name_kind(plan->kind), es);
-	if (scan->fdw_exprs != NIL)
+	if (OidIsValid(plan->counted))
+		show_count(scan, plan, es);
+	else if (scan->fdw_exprs != NIL)
 		show_conditions((Plan *) scan, tview_plan_clauses(scan), es);
 
 	if (es->analyze)

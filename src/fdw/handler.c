@@ -17,6 +17,7 @@
 #include "fdw/modify.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
+#include "fdw/upper.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "utils/lsyscache.h"
@@ -41,6 +42,7 @@ tview_fdw_handler(PG_FUNCTION_ARGS)
 
 	routine->GetForeignRelSize = tviewGetForeignRelSize;
 	routine->GetForeignPaths = tviewGetForeignPaths;
+	routine->GetForeignUpperPaths = tviewGetForeignUpperPaths;
 	routine->GetForeignPlan = tviewGetForeignPlan;
 	routine->IsForeignScanParallelSafe = tviewIsForeignScanParallelSafe;
 

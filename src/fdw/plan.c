@@ -7,10 +7,13 @@
  *		(kind direction natts)					integers
  *		(attno strategy is_array ...)			integers, three per condition
  *		(opno collation valtype ...)			oids, three per condition
+ *		(relid)									an oid, of a count only
  *
  * fdw_exprs has the values of the conditions and then their clauses.  The
  * clauses are not in fdw_recheck_quals, because the executor would make all of
- * those ready to run although most scans never evaluate one.
+ * those ready to run although most scans never evaluate one.  A count
+ * (upper.c) has no clauses: it stands for no relation whose columns they could
+ * name.
  */
 #include "postgres.h"
 
@@ -21,7 +24,9 @@
 #include "catalog/heap.h"
 #include "fdw/condition.h"
 #include "fdw/path.h"
+#include "fdw/upper.h"
 #include "meta/meta.h"
+#include "nodes/makefuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
@@ -138,6 +143,8 @@ tview_plan_decode(ForeignScan *scan)
 	plan->kind = linitial_int(header);
 	plan->direction = lsecond_int(header);
 	plan->natts = lthird_int(header);
+	if (list_length(scan->fdw_private) > 3)
+		plan->counted = linitial_oid(lfourth(scan->fdw_private));
 	plan->nconditions = list_length(numbers) / 3;
 	plan->conditions = palloc0(sizeof(TviewCondition) *
 							   Max(plan->nconditions, 1));
@@ -158,6 +165,8 @@ tview_plan_decode(ForeignScan *scan)
 List *
 tview_plan_clauses(ForeignScan *scan)
 {
+	if (list_length(scan->fdw_private) > 3)
+		return NIL;
 	return list_copy_tail(scan->fdw_exprs, list_length(scan->fdw_exprs) / 2);
 }
 
@@ -174,48 +183,84 @@ note_sources(PlannerInfo *root, TviewDesc *desc)
 }
 
 /*
- * Makes a plan of a path: splits the clauses into those the scan applies and
- * local ones.
+ * Splits the clauses into those that the scan applies, whose values and
+ * clauses are appended to the lists, and local ones, which are returned.
  */
+static List *
+split_clauses(PlannerInfo *root, RelOptInfo *rel, const TviewPathChoice *choice,
+			  List *scan_clauses, List **pushed, List **values, List **clauses)
+{
+	TviewRelation *relation = rel->fdw_private;
+	List *remaining = list_copy(scan_clauses);
+	List *matches =
+		tview_condition_collect(root, rel, relation->desc, scan_clauses);
+	ListCell *lc;
+
+	*pushed = tview_condition_pushed(matches, choice->kind, choice->driver);
+	foreach(lc, *pushed)
+	{
+		TviewMatch *match = lfirst(lc);
+
+		*values = lappend(*values, match->value);
+		*clauses = lappend(*clauses, match->clause);
+		remaining = list_delete_ptr(remaining, match->rinfo);
+	}
+	return extract_actual_clauses(remaining, false);
+}
+
+/* Makes a plan of a path. */
 ForeignScan *
 tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					ForeignPath *best_path, List *tlist, List *scan_clauses,
 					Plan *outer_plan)
 {
-	TviewRelation *relation = baserel->fdw_private;
 	TviewPathChoice choice;
-	List *matches;
 	List *pushed;
-	List *remaining = list_copy(scan_clauses);
 	List *local;
 	List *values = NIL;
 	List *clauses = NIL;
 	Bitmapset *columns = NULL;
-	ListCell *lc;
 
+	if (IS_UPPER_REL(baserel))
+		return tview_upper_plan(root, best_path, tlist);
 	tview_path_decode(best_path, &choice);
-	matches = tview_condition_collect(root, baserel, relation->desc,
-									  scan_clauses);
-	pushed = tview_condition_pushed(matches, choice.kind, choice.driver);
-	foreach(lc, pushed)
-	{
-		TviewMatch *match = lfirst(lc);
-
-		values = lappend(values, match->value);
-		clauses = lappend(clauses, match->clause);
-		remaining = list_delete_ptr(remaining, match->rinfo);
-	}
-	local = extract_actual_clauses(remaining, false);
-
+	local = split_clauses(root, baserel, &choice, scan_clauses, &pushed,
+						  &values, &clauses);
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
 				   &columns);
 	pull_varattnos((Node *) local, baserel->relid, &columns);
 	pull_varattnos((Node *) clauses, baserel->relid, &columns);
 	check_system_columns(columns, foreigntableid);
-	note_sources(root, relation->desc);
+	note_sources(root, ((TviewRelation *) baserel->fdw_private)->desc);
 
 	return make_foreignscan(tlist, local, baserel->relid,
 							list_concat(values, clauses),
 							encode_plan(&choice, columns, pushed),
 							NIL, NIL, outer_plan);
+}
+
+ForeignScan *
+tview_plan_count(PlannerInfo *root, RelOptInfo *rel, ForeignPath *scan,
+				 List *tlist, Aggref *count)
+{
+	TviewDesc *desc = ((TviewRelation *) rel->fdw_private)->desc;
+	TargetEntry *entry = makeTargetEntry(copyObject((Expr *) count), 1, NULL,
+										 false);
+	TviewPathChoice choice;
+	List *pushed;
+	List *values = NIL;
+	List *clauses = NIL;
+	Bitmapset *columns = NULL;
+	List *private;
+
+	tview_path_decode(scan, &choice);
+	choice.direction = 0;
+	(void) split_clauses(root, rel, &choice, rel->baserestrictinfo, &pushed,
+						 &values, &clauses);
+	pull_varattnos((Node *) clauses, rel->relid, &columns);
+	note_sources(root, desc);
+	private = lappend(encode_plan(&choice, columns, pushed),
+					  list_make1_oid(desc->relid));
+	return make_foreignscan(tlist, NIL, 0, values, private,
+							list_make1(entry), NIL, NULL);
 }

@@ -45,13 +45,22 @@ typedef struct TviewPlan
 	TviewScanKind kind;
 	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
 	int natts;	   /* the last column that is needed; 0: the whole row */
+	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
 	int nconditions;
 	TviewCondition *conditions;
 } TviewPlan;
 
 extern TviewPlan *tview_plan_decode(ForeignScan *scan);
 
-/* The clauses of the pushed conditions. */
+/*
+ * The plan of count(*) over the rows that a scan of rel finds, all of whose
+ * conditions are pushed.
+ */
+extern ForeignScan *tview_plan_count(PlannerInfo *root, RelOptInfo *rel,
+									 ForeignPath *scan, List *tlist,
+									 Aggref *count);
+
+/* The clauses of the pushed conditions; of a count there are none. */
 extern List *tview_plan_clauses(ForeignScan *scan);
 
 /* FDW callbacks */

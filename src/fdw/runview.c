@@ -139,10 +139,11 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 		(state->next_key > 0 || state->plan->kind == TVIEW_SCAN_LOOKUP);
 
 	tview_check_close(state);
+	state->steady = false;
 	state->figures.bypass = reason.text;
 	state->bypassed[reason.code]++;
 	if (can_build(state, reason) &&
-		tview_contents_prepare(state->desc, &state->fill.clears))
+		tview_contents_prepare(state->desc, false, &state->fill.clears))
 	{
 		state->phase = TVIEW_PHASE_BUILD;
 		state->build = tview_build_open(state->desc, state->snapshot);

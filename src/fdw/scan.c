@@ -29,15 +29,13 @@
 static void
 lock_bases(TviewScanState *state)
 {
-	Oid relid = RelationGetRelid(state->node->ss.ss_currentRelation);
-
 	for (int attempt = 0; attempt < 10; attempt++)
 	{
-		TviewDesc *desc = tview_meta_get(relid, false);
+		TviewDesc *desc = tview_meta_get(state->relid, false);
 
 		for (int i = 0; i < desc->nbases; i++)
 			LockRelationOid(desc->bases[i], AccessShareLock);
-		state->desc = tview_meta_get(relid, false);
+		state->desc = tview_meta_get(state->relid, false);
 		if (state->desc == desc)
 			break;
 	}
@@ -88,6 +86,9 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	state->node = node;
 	state->plan = tview_plan_decode(plan);
 	state->figures.store = kind_name(state->plan->kind);
+	state->relid = OidIsValid(state->plan->counted)
+		? state->plan->counted
+		: RelationGetRelid(node->ss.ss_currentRelation);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	TVIEW_STOP("scan.begin");
@@ -95,6 +96,10 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	TVIEW_STOP("scan.locked");
 	check_privilege(state->desc);
 	state->snapshot = node->ss.ps.state->es_snapshot;
+	state->slot = OidIsValid(state->plan->counted)
+		? ExecInitExtraTupleSlot(node->ss.ps.state, state->desc->tupdesc,
+								 &TTSOpsHeapTuple)
+		: node->ss.ss_ScanTupleSlot;
 	tview_values_init(state);
 	state->scan_context = AllocSetContextCreate(
 		CurrentMemoryContext, "tview scan", ALLOCSET_SMALL_SIZES);
@@ -187,12 +192,10 @@ fill_slot(TviewScanState *state, MinimalTuple tuple, bool has_room,
 	ExecStoreHeapTuple(&state->tuple, slot, false);
 }
 
-TupleTableSlot *
-tviewIterateForeignScan(ForeignScanState *node)
+/* The next row that meets the conditions, in the state's slot. */
+static bool
+next_row(TviewScanState *state)
 {
-	TviewScanState *state = node->fdw_state;
-	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
-
 	for (;;)
 	{
 		bool served;
@@ -200,16 +203,87 @@ tviewIterateForeignScan(ForeignScanState *node)
 		MinimalTuple tuple = next_tuple(state, &served, &has_room);
 
 		if (tuple == NULL)
-			return ExecClearTuple(slot);
-		fill_slot(state, tuple, has_room, slot);
-		if (state->recheck && !tview_values_same(state, slot) &&
-			!tview_values_match(state, slot))
+			return false;
+		fill_slot(state, tuple, has_room, state->slot);
+		if (state->recheck && !tview_match_row(state, state->slot))
 			continue;
 		if (served)
 			state->figures.served++;
 		state->returned = true;
-		return slot;
+		return true;
 	}
+}
+
+/*
+ * True when the number of all rows is known: nothing has changed since they
+ * were counted.
+ */
+static bool
+is_known(TviewScanState *state, int64 *n)
+{
+	bool known;
+
+	start_scan(state);
+	if (state->phase != TVIEW_PHASE_STORE || state->check)
+		return false;
+	known = tview_serve_begin(state).code == TVIEW_BYPASS_NONE &&
+		tview_reader_known_rows(&state->reader, n);
+	tview_reader_end(&state->reader);
+	return known;
+}
+
+/* Counts the rows, without a look at those that need none. */
+static int64
+count_rows(TviewScanState *state)
+{
+	bool all = state->plan->kind == TVIEW_SCAN_FULL;
+	int64 n = 0;
+
+	state->steady = false;
+	if (all && is_known(state, &n))
+	{
+		state->figures.served += n;
+		return n;
+	}
+	while (next_row(state))
+	{
+		n++;
+		while (!state->recheck && state->next_row < state->nrows)
+		{
+			state->figures.served += state->served[state->next_row++];
+			n++;
+		}
+	}
+	ExecClearTuple(state->slot);
+	if (all && state->steady)
+		tview_reader_note_rows(&state->reader, n);
+	return n;
+}
+
+static TupleTableSlot *
+return_count(TviewScanState *state, TupleTableSlot *slot)
+{
+	int64 n;
+
+	ExecClearTuple(slot);
+	if (state->counted)
+		return slot;
+	n = count_rows(state);
+	slot->tts_values[0] = Int64GetDatum(n);
+	slot->tts_isnull[0] = false;
+	state->counted = true;
+	return ExecStoreVirtualTuple(slot);
+}
+
+TupleTableSlot *
+tviewIterateForeignScan(ForeignScanState *node)
+{
+	TviewScanState *state = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	if (OidIsValid(state->plan->counted))
+		return return_count(state, slot);
+	return next_row(state) ? slot : ExecClearTuple(slot);
 }
 
 /* True when marks made the scan run the view, or compute rows in vain. */
@@ -259,6 +333,7 @@ tviewReScanForeignScan(ForeignScanState *node)
 	tview_runview_close(state);
 	MemoryContextReset(state->batch_context);
 	state->nrows = state->next_row = 0;
+	state->counted = false;
 	state->phase = TVIEW_PHASE_START;
 }
 
@@ -274,10 +349,27 @@ tviewEndForeignScan(ForeignScanState *node)
 	tview_check_warn(state);
 }
 
+/*
+ * For EvalPlanQual: the row in the slot against the conditions with their
+ * values of now, which are not those of the scan.
+ */
 bool
 tviewRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
 {
-	return tview_values_match(node->fdw_state, slot);
+	TviewScanState *state = node->fdw_state;
+	PlanState *ps = &node->ss.ps;
+
+	if (state->clauses == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(ps->state->es_query_cxt);
+
+		state->clauses = ExecInitQual(
+			tview_plan_clauses((ForeignScan *) ps->plan), ps);
+		MemoryContextSwitchTo(old);
+	}
+	ps->ps_ExprContext->ecxt_scantuple = slot;
+	ResetExprContext(ps->ps_ExprContext);
+	return ExecQual(state->clauses, ps->ps_ExprContext);
 }
 
 const TviewScanFigures *

@@ -184,7 +184,7 @@ tview_serve_begin(TviewScanState *state)
 	if ((reason.code == TVIEW_BYPASS_GENERATION ||
 		 (reason.code == TVIEW_BYPASS_INCOMPLETE &&
 		  state->reader.state.relid == InvalidOid)) &&
-		tview_contents_prepare(state->desc, NULL))
+		tview_contents_prepare(state->desc, false, NULL))
 		reason = tview_reader_begin(&state->reader);
 	return reason;
 }
@@ -361,6 +361,23 @@ read_batch(TviewScanState *state, Batch *batch)
 	return false;
 }
 
+/* Notes whether the batch that was read is of the commit of those before. */
+static void
+note_commit(TviewScanState *state, const Batch *batch, bool first)
+{
+	const TviewReader *reader = &state->reader;
+
+	if (first)
+	{
+		state->entry = reader->entry;
+		state->commit = reader->commit;
+		state->steady = true;
+	}
+	if (reader->entry != state->entry || reader->commit != state->commit ||
+		reader->marked || reader->pending || batch->invalid > 0)
+		state->steady = false;
+}
+
 void
 tview_serve_batch(TviewScanState *state)
 {
@@ -390,6 +407,7 @@ tview_serve_batch(TviewScanState *state)
 	}
 	collect_candidates(state);
 	ended = read_batch(state, &batch);
+	note_commit(state, &batch, !had_last);
 	tview_reader_end(&state->reader);
 	if (batch.invalid > 0 && !state->desc->restrictable)
 	{

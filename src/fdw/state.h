@@ -45,6 +45,11 @@ typedef struct TviewScanValue
 	Datum value;
 	bool isnull;
 	Oid type; /* of value: the array's type for arrays */
+	/* of an array, without nulls; NULL until needed (match.c) */
+	Datum *elements;
+	int nelements;
+	bool sorted; /* by their bytes: of that width, 0 for values in a Datum */
+	int width;
 } TviewScanValue;
 
 typedef struct TviewCheck TviewCheck;
@@ -54,10 +59,18 @@ typedef struct TviewScanState
 	ForeignScanState *node;
 	TviewDesc *desc;
 	TviewPlan *plan;
+	Oid relid;
+	TupleTableSlot *slot; /* for one row of the TVIEW */
+	bool counted;		  /* of a count: it was returned */
+	uint64 entry;		  /* of the first batch, and */
+	uint64 commit;		  /* likewise: see steady */
+	/* all batches were read at one commit, without marks and without gaps */
+	bool steady;
 	Snapshot snapshot;
 	/* parallel to plan->conditions; NULL where an evaluation needs none */
 	ExprState **exprs;
-	ExprState *clauses;			 /* all of them, for rows; NULL until needed */
+	FmgrInfo *operators;		 /* likewise; NULL until needed (match.c) */
+	ExprState *clauses;			 /* for EvalPlanQual; NULL until needed */
 	MemoryContext scan_context;	 /* until the next rescan */
 	MemoryContext batch_context; /* until the next batch */
 	TviewScanFigures figures;	 /* over all loops */
@@ -125,19 +138,16 @@ typedef struct TviewScanState
 extern void tview_values_init(TviewScanState *state);
 /* Evaluates them; false when no row can match. */
 extern bool tview_values_evaluate(TviewScanState *state);
-/*
- * True when the only condition is an equality with one value of the column's
- * type, and the row has that very value: bytes that are equal are equal in
- * every type that can be looked up.  Only after an evaluation.
- */
-extern bool tview_values_same(TviewScanState *state, TupleTableSlot *slot);
-/* True when the row in the slot meets all conditions. */
-extern bool tview_values_match(TviewScanState *state, TupleTableSlot *slot);
+/* The non-null elements of an array value, palloc'd; returns how many. */
+extern int tview_values_elements(Datum value, Datum **elements);
 /*
  * The distinct look-up index keys (and the tags themselves) of the driving
  * condition.
  */
 extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags);
+
+/* match.c: true when the row in the slot meets all conditions. */
+extern bool tview_match_row(TviewScanState *state, TupleTableSlot *slot);
 
 /* serve.c: the next batch of rows through the store; may change the phase. */
 extern void tview_serve_start(TviewScanState *state);

@@ -15,9 +15,8 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
-/* The non-null elements of an array value, palloc'd; returns how many. */
-static int
-array_elements(Datum value, Datum **elements)
+int
+tview_values_elements(Datum value, Datum **elements)
 {
 	ArrayType *array = DatumGetArrayTypeP(value);
 	Oid type = ARR_ELEMTYPE(array);
@@ -88,7 +87,7 @@ take_keys(TviewScanState *state, const TviewCondition *condition, Datum array,
 		  bool first)
 {
 	Datum *elements;
-	int n = array_elements(array, &elements);
+	int n = tview_values_elements(array, &elements);
 	int64 *keys = palloc(Max(n, 1) * sizeof(int64));
 	int kept = 0;
 
@@ -267,53 +266,13 @@ tview_values_evaluate(TviewScanState *state)
 
 	state->recheck = false;
 	state->values =
-		palloc(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
+		palloc0(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
 	for (int i = 0; i < state->plan->nconditions; i++)
 	{
 		evaluate_condition(state, i);
 		possible = possible && !state->values[i].isnull;
 	}
 	return possible && apply_key_conditions(state);
-}
-
-bool
-tview_values_same(TviewScanState *state, TupleTableSlot *slot)
-{
-	const TviewCondition *condition = &state->plan->conditions[0];
-	Form_pg_attribute att;
-	Datum value;
-	bool isnull;
-
-	if (state->plan->nconditions != 1 || condition->is_array ||
-		condition->strategy != BTEqualStrategyNumber)
-		return false;
-	att = TupleDescAttr(slot->tts_tupleDescriptor, condition->attno - 1);
-	if (att->atttypid != condition->valtype)
-		return false;
-	value = slot_getattr(slot, condition->attno, &isnull);
-	return !isnull &&
-		datum_image_eq(value, state->values[0].value, att->attbyval,
-					   att->attlen);
-}
-
-bool
-tview_values_match(TviewScanState *state, TupleTableSlot *slot)
-{
-	PlanState *node = &state->node->ss.ps;
-	ExprContext *econtext = node->ps_ExprContext;
-
-	if (state->clauses == NULL)
-	{
-		MemoryContext old =
-			MemoryContextSwitchTo(node->state->es_query_cxt);
-
-		state->clauses = ExecInitQual(
-			tview_plan_clauses((ForeignScan *) node->plan), node);
-		MemoryContextSwitchTo(old);
-	}
-	econtext->ecxt_scantuple = slot;
-	ResetExprContext(econtext);
-	return ExecQual(state->clauses, econtext);
 }
 
 /* The look-up of a column of the TVIEW. */
@@ -351,7 +310,7 @@ tview_values_lookup_tags(TviewScanState *state, uint64 **tags)
 	}
 	state->view_if_none = lookup->is_unique && !condition->is_array;
 	if (condition->is_array)
-		n = array_elements(state->values[0].value, &elements);
+		n = tview_values_elements(state->values[0].value, &elements);
 	*tags = palloc(Max(n, 1) * sizeof(uint64));
 	for (int i = 0; i < n; i++)
 		(*tags)[i] = tview_meta_tag(tagger, elements[i]);

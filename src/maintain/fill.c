@@ -139,7 +139,7 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	TviewHandle *handle;
 
 	*complete = false;
-	if (!tview_contents_prepare(desc, &fill.batch.clears))
+	if (!tview_contents_prepare(desc, true, &fill.batch.clears))
 		return 0;
 	TVIEW_STOP("build.begin");
 	handle = tview_handle_open(desc->serverid, &failure);

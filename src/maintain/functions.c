@@ -190,7 +190,7 @@ tview_refresh(PG_FUNCTION_ARGS)
 	empty_tview(desc);
 
 	/* the snapshot has to be later than the record; the build says so if not */
-	(void) tview_contents_prepare(desc, NULL);
+	(void) tview_contents_prepare(desc, true, NULL);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PushActiveSnapshot(snapshot);
 	rows = tview_fill_build(desc, snapshot, 0, false, &complete);

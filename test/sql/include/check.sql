@@ -28,6 +28,8 @@ BEGIN
 		('list', format('SELECT %s FROM %%1$s t WHERE t.%s IN (1, 2, 4, 7, 1000, -1)', r, k)),
 		('array', format('SELECT %s FROM %%1$s t WHERE t.%s = ANY (ARRAY(SELECT num FROM chk.probe))', r, k)),
 		('range', format('SELECT %2$s FROM %%1$s t WHERE t.%1$s > 1 AND t.%1$s <= 4', k, r)),
+		('count some', format('SELECT count(*), count(*) + 1 FROM %%1$s t WHERE t.%1$s > 1 AND t.%1$s <= 4', k)),
+		('count listed', format('SELECT count(*) FROM %%1$s t WHERE t.%1$s = ANY (ARRAY(SELECT num FROM chk.probe))', k)),
 		('from', format('SELECT %2$s FROM %%1$s t WHERE t.%1$s >= (SELECT 3)', k, r)),
 		('first', format('SELECT array_agg(s.r) FROM (SELECT t::text AS r FROM %%1$s t ORDER BY t.%s LIMIT 2) s', k)),
 		('last', format('SELECT array_agg(s.r) FROM (SELECT t::text AS r FROM %%1$s t ORDER BY t.%s DESC LIMIT 2) s', k)),
@@ -47,6 +49,9 @@ BEGIN
 		RETURN QUERY SELECT 'by ' || c.name, format(
 			'SELECT p.%2$s AS probe, s.* FROM (SELECT DISTINCT %2$s FROM chk.probe WHERE %2$s IS NOT NULL) p,'
 			' LATERAL (SELECT %3$s FROM %%1$s t WHERE t.%1$s = p.%2$s OFFSET 0) s', c.name, probe, r);
+		RETURN QUERY SELECT 'count by ' || c.name, format(
+			'SELECT p.%2$s AS probe, (SELECT count(*) FROM %%1$s t WHERE t.%1$s = p.%2$s) AS n'
+			' FROM (SELECT DISTINCT %2$s FROM chk.probe WHERE %2$s IS NOT NULL) p', c.name, probe);
 	END LOOP;
 	RETURN QUERY SELECT 'by key ' || n,
 		format('SELECT %s FROM %%1$s t WHERE t.%s = %s', r, k, n)
