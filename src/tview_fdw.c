@@ -7,6 +7,7 @@
 #include "cache/handle.h"
 #include "cache/pending.h"
 #include "cache/stop.h"
+#include "cache/wake.h"
 #include "fdw/check.h"
 #include "fdw/statistic.h"
 #include "fmgr.h"
@@ -32,5 +33,6 @@ _PG_init(void)
 #ifdef TVIEW_STOP_POINTS
 	tview_stop_init();
 #endif
+	tview_wake_init();
 	MarkGUCPrefixReserved("tview");
 }

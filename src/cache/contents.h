@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "cache/handle.h"
 #include "meta/meta.h"
 
 /*
@@ -16,6 +17,15 @@
  * *clears (may be NULL) is for a build.
  */
 extern bool tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears);
+
+/*
+ * Collects the keys of empty (hollow) entries after a key, at most limit of
+ * them, from at most some ten thousand entries; first: from the beginning.
+ * Returns how many; *after is where to go on, *more whether there is more.
+ */
+extern int tview_contents_find_hollow(TviewHandle *handle, Oid relid,
+									  bool first, int64 *after, int64 *keys,
+									  int limit, bool *more);
 
 /* Empties a TVIEW, or drops it with its record. */
 extern bool tview_contents_clear(Oid serverid, Oid relid, bool drop);

@@ -355,6 +355,15 @@ tview_handle_open_log(Oid serverid)
 }
 
 TviewHandle *
+tview_handle_attached(Oid serverid)
+{
+	TviewHandle *handle =
+		handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+
+	return handle && handle->store ? handle : NULL;
+}
+
+TviewHandle *
 tview_handle_opened(Oid serverid)
 {
 	TviewHandle *handle =

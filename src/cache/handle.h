@@ -30,6 +30,9 @@ typedef struct TviewHandle
 	TviewMarkSet *marks; /* copy of the mark log of that epoch */
 	/* why it is not usable, static text; NULL when it is */
 	const char *failure;
+	/* some TVIEW of the server has the option refresh 'background' (wake.c) */
+	bool background;
+	uint64 background_known; /* as of so many changes of options */
 	/* the map was full: fills wait until then, they only make it fuller */
 	TimestampTz full_until;
 	uint64 possible_xid; /* marks up to this one need no look at the next xid */
@@ -58,6 +61,9 @@ extern TviewHandle *tview_handle_open_log(Oid serverid);
  * be.
  */
 extern TviewHandle *tview_handle_attach(Oid serverid, const char **failure);
+
+/* The handle when this backend is attached to the store, else NULL. */
+extern TviewHandle *tview_handle_attached(Oid serverid);
 
 /*
  * The handle when this backend has the store's present epoch entered, else

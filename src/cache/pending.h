@@ -23,6 +23,7 @@ typedef struct TviewPending
 	void *known;		 /* marks that are in the set already */
 	void *relations;	 /* counts per relation */
 	bool published;		 /* PRE_COMMIT or PRE_PREPARE has been */
+	bool wake;			 /* a worker shall look at the marks (wake.h) */
 } TviewPending;
 
 extern int tview_pending_max_marks; /* GUC */

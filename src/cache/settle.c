@@ -137,6 +137,20 @@ commit_txn(Settler *settler)
 	return txn ? tview_write_commit(txn) : TVIEW_STORE_OK;
 }
 
+static void
+note_hollowed(TviewHollowed *hollowed, Oid relid, int64 key)
+{
+	if (hollowed == NULL)
+		return;
+	if (hollowed->n == TVIEW_HOLLOWED_MAX)
+	{
+		hollowed->overflow = true;
+		return;
+	}
+	hollowed->rows[hollowed->n].relid = relid;
+	hollowed->rows[hollowed->n++].key = key;
+}
+
 /* Empties one entry, unless it covers xid; commits from time to time. */
 static TviewStoreStatus
 hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
@@ -155,6 +169,7 @@ hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 		return status;
 	status = tview_row_hollow(settler->txn, relid, key, lookup);
 	settler->rows++;
+	note_hollowed(settler->budget->hollowed, relid, key);
 	counters = tview_store_counters(settler->handle->store, relid);
 	if (counters)
 		__atomic_fetch_add(&counters->hollowed, 1, __ATOMIC_RELAXED);

@@ -10,15 +10,26 @@
 
 #include "cache/handle.h"
 
+/* Rows that were emptied, for who wants to compute them. */
+#define TVIEW_HOLLOWED_MAX 32768
+typedef struct TviewHollowed
+{
+	int n;
+	bool overflow; /* there were more */
+	struct
+	{
+		Oid relid;
+		int64 key;
+	} rows[TVIEW_HOLLOWED_MAX];
+} TviewHollowed;
+
 typedef struct TviewSettleBudget
 {
 	int marks; /* at most so many marks */
 	int rows;  /* at most so many rows emptied */
-	bool
-		/*
-		 * the log fills up: raise the floor, carry marks that cannot go along
-		 */
-		pressure;
+	/* the log fills up: raise the floor, carry marks that cannot go along */
+	bool pressure;
+	TviewHollowed *hollowed; /* is added to; may be NULL */
 } TviewSettleBudget;
 
 /*

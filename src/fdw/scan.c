@@ -10,6 +10,7 @@
 #include "access/xlog.h"
 #include "cache/settle.h"
 #include "cache/stop.h"
+#include "cache/wake.h"
 #include "executor/executor.h"
 #include "fdw/check.h"
 #include "fdw/scan.h"
@@ -320,8 +321,15 @@ flush_counters(TviewScanState *state)
 				__atomic_fetch_add(&counters->bypassed[i], state->bypassed[i],
 								   __ATOMIC_RELAXED);
 	}
-	if (handle && handle->epoch != 0 &&
-		tview_store_epoch(handle->store) == handle->epoch)
+	if (handle == NULL || handle->epoch == 0 ||
+		tview_store_epoch(handle->store) != handle->epoch)
+		return;
+	if (tview_wake_is_wanted(handle))
+	{
+		if (state->figures.recomputed > 0 || state->figures.bypass)
+			tview_wake(handle->serverid);
+	}
+	else
 		tview_settle_some(handle, suffers_from_marks(state));
 }
 

@@ -31,10 +31,12 @@ is_plain_count(const Aggref *aggref)
 static Aggref *
 find_count(const PathTarget *target)
 {
+	int flags = PVC_INCLUDE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
+		PVC_INCLUDE_PLACEHOLDERS;
 	Aggref *count = NULL;
 	ListCell *lc;
 
-	foreach(lc, pull_var_clause((Node *) target->exprs, PVC_INCLUDE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS | PVC_INCLUDE_PLACEHOLDERS))
+	foreach(lc, pull_var_clause((Node *) target->exprs, flags))
 	{
 		if (!IsA(lfirst(lc), Aggref) || !is_plain_count(lfirst(lc)))
 			return NULL;

@@ -41,6 +41,7 @@ static void check_mark_log_size(const char *name, const char *value);
 static void check_max_readers(const char *name, const char *value);
 static void check_bool(const char *name, const char *value);
 static void check_settings(const char *name, const char *value);
+static void check_refresh(const char *name, const char *value);
 static void check_store_path(const char *name, const char *value);
 static void check_view(const char *name, const char *value);
 static void check_key(const char *name, const char *value);
@@ -56,7 +57,8 @@ static const OptionRule rules[] = {
 	{"key", TVIEW_OPTION_TABLE, check_key},
 	{"depends_on", TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_depends_on},
 	{"populate", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_bool},
-	{"settings", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_settings}};
+	{"settings", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_settings},
+	{"refresh", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_refresh}};
 
 /* Checks all options of one object: the validator function of the wrapper. */
 Datum
@@ -170,6 +172,13 @@ static void
 check_settings(const char *name, const char *value)
 {
 	(void) tview_option_parse_settings(name, value);
+}
+
+/* Checks who brings stale rows up to date. */
+static void
+check_refresh(const char *name, const char *value)
+{
+	(void) tview_option_parse_refresh(name, value);
 }
 
 /*

@@ -25,6 +25,7 @@
 #include "cache/reader.h"
 #include "cache/settle.h"
 #include "cache/stop.h"
+#include "cache/wake.h"
 #include "cache/writer.h"
 #include "maintain/mark.h"
 #include "maintain/xact.h"
@@ -135,6 +136,15 @@ publish(TviewPending *pending)
 	append_marks(handle, marks, n);
 	TVIEW_STOP("publish.end");
 	pfree(marks);
+	pending->wake = tview_wake_is_wanted(handle);
+}
+
+/* After the commit: the marks can be settled. */
+static void
+wake(TviewPending *pending)
+{
+	if (pending->wake)
+		tview_wake(pending->serverid);
 }
 
 void
@@ -249,6 +259,7 @@ at_transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_COMMIT:
 			if (!tview_pending_is_empty())
 				TVIEW_STOP("commit.end");
+			tview_pending_each(wake);
 			end_transaction(true);
 			break;
 		case XACT_EVENT_PREPARE:

@@ -11,7 +11,10 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "access/reloptions.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "meta/option.h"
@@ -19,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 /* The units of sizes; none means bytes. */
@@ -95,6 +99,21 @@ tview_option_parse_settings(const char *name, const char *value)
 			 "option \"%s\" has the value \"%s\", which is neither \"session\" nor \"pinned\"",
 			 name, value)));
 	return TVIEW_SETTINGS_SESSION; /* keeps the compiler quiet */
+}
+
+bool
+tview_option_parse_refresh(const char *name, const char *value)
+{
+	if (pg_strcasecmp(value, "background") == 0)
+		return true;
+	if (pg_strcasecmp(value, "on_read") != 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg(
+				 "option \"%s\" has the value \"%s\", which is neither \"on_read\" nor \"background\"",
+				 name, value)));
+	return false;
 }
 
 uint32
@@ -218,9 +237,51 @@ apply_table_options(List *defs, TviewTableOptions *options, char **depends_on)
 		else if (strcmp(def->defname, "settings") == 0)
 			options->settings =
 				tview_option_parse_settings(def->defname, value);
+		else if (strcmp(def->defname, "refresh") == 0)
+			options->background =
+				tview_option_parse_refresh(def->defname, value);
 		else if (strcmp(def->defname, "depends_on") == 0)
 			*depends_on = value;
 	}
+}
+
+/* The options in an attribute of a catalog's row. */
+static List *
+catalog_options(int cache, HeapTuple tuple, AttrNumber attno)
+{
+	bool isnull;
+	Datum options = SysCacheGetAttr(cache, tuple, attno, &isnull);
+
+	return isnull ? NIL : untransformRelOptions(options);
+}
+
+bool
+tview_option_is_background(Oid relid)
+{
+	HeapTuple table = SearchSysCache1(FOREIGNTABLEREL, ObjectIdGetDatum(relid));
+	TviewTableOptions options = {0};
+	char *ignored = NULL;
+	HeapTuple server;
+
+	if (!HeapTupleIsValid(table))
+		return false;
+	server = SearchSysCache1(
+		FOREIGNSERVEROID,
+		ObjectIdGetDatum(
+			((Form_pg_foreign_table) GETSTRUCT(table))->ftserver));
+	if (HeapTupleIsValid(server))
+	{
+		apply_table_options(
+			catalog_options(FOREIGNSERVEROID, server,
+							Anum_pg_foreign_server_srvoptions),
+			&options, &ignored);
+		ReleaseSysCache(server);
+	}
+	apply_table_options(catalog_options(FOREIGNTABLEREL, table,
+										Anum_pg_foreign_table_ftoptions),
+						&options, &ignored);
+	ReleaseSysCache(table);
+	return options.background;
 }
 
 char *

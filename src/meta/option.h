@@ -45,6 +45,7 @@ typedef struct TviewTableOptions
 	char *key;
 	bool populate; /* default true */
 	TviewSettingsMode settings;
+	bool background;  /* refresh 'background'; default 'on_read' */
 	List *depends_on; /* oids of tables that user-defined functions read */
 } TviewTableOptions;
 
@@ -69,12 +70,20 @@ extern uint64 tview_option_parse_size(const char *name, const char *value,
 extern bool tview_option_parse_bool(const char *name, const char *value);
 extern TviewSettingsMode tview_option_parse_settings(const char *name,
 													 const char *value);
+/* True for 'background', false for 'on_read'. */
+extern bool tview_option_parse_refresh(const char *name, const char *value);
 extern uint32 tview_option_parse_readers(const char *name, const char *value);
 /*
  * Oids of the tables named in a depends_on list; raises for a missing one
  * unless missing_ok.
  */
 extern List *tview_option_parse_tables(const char *value, bool missing_ok);
+
+/*
+ * True when the TVIEW has the option refresh 'background'; false also for one
+ * that is no longer there.
+ */
+extern bool tview_option_is_background(Oid relid);
 
 /*
  * Options of a TVIEW without any look-up of names: returns depends_on as text,

@@ -153,6 +153,12 @@ tview_store_free_counters(TviewStore *store, uint32_t rel)
 	}
 }
 
+TviewWorker *
+tview_store_worker(TviewStore *store)
+{
+	return &store->control->worker;
+}
+
 /* True when a process of that id runs. */
 static bool
 is_alive(int32_t pid)

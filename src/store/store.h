@@ -343,6 +343,22 @@ typedef struct TviewCounters
 extern TviewCounters *tview_store_counters(TviewStore *store, uint32_t rel);
 extern void tview_store_free_counters(TviewStore *store, uint32_t rel);
 
+/*
+ * The process that refreshes this store in the background, as the caller keeps
+ * it: changed with the compiler's atomics.  pid is 0 while there is none; what
+ * stands here after a crash is not true any more.
+ */
+typedef struct TviewWorker
+{
+	int32_t pid;
+	int32_t proc;	  /* how the caller finds the process */
+	uint32_t asleep;  /* 1: waits to be woken */
+	int64_t starting; /* when one was asked for last, the caller's clock */
+} TviewWorker;
+
+/* Survives resets; valid until the store is detached. */
+extern TviewWorker *tview_store_worker(TviewStore *store);
+
 /* Builds under way, for tview.progress. */
 typedef struct TviewProgress
 {

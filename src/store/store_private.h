@@ -25,7 +25,7 @@
 
 #define TVIEW_CONTROL_MAGIC "tviewctl"
 #define TVIEW_RING_MAGIC "tviewlog"
-#define TVIEW_STORE_VERSION 1 /* of the layouts below */
+#define TVIEW_STORE_VERSION 2 /* of the layouts below */
 
 #define TVIEW_COUNTER_SLOTS 1024
 #define TVIEW_MAX_DATABASES 4096
@@ -59,6 +59,7 @@ typedef struct TviewControl
 	char reset_reason[120]; /* written without a lock: for people only */
 	_Alignas(64) TviewProgress progress[TVIEW_PROGRESS_SLOTS];
 	_Alignas(64) TviewCounters counters[TVIEW_COUNTER_SLOTS];
+	_Alignas(64) TviewWorker worker;
 } TviewControl;
 
 /* Header of the file "marks"; the records begin at TVIEW_RING_HEADER. */

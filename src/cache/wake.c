@@ -1,0 +1,155 @@
+/*
+ * wake.c
+ *		See wake.h.
+ *
+ * The worker's entry in the store's control file names its process.  It may be
+ * left over from a crash: it is true when PostgreSQL's process of that number
+ * has that pid.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "cache/wake.h"
+#include "meta/meta.h"
+#include "meta/option.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#define START_PAUSE_MS 1000 /* between two attempts to start one */
+
+int tview_wake_delay = 1;
+
+/* Bumped by each change of a foreign table's options. */
+static uint64 options_changes = 0;
+
+static void
+note_change(Datum arg, int cacheid, uint32 hash)
+{
+	options_changes++;
+}
+
+void
+tview_wake_init(void)
+{
+	DefineCustomIntVariable(
+		"tview.refresh_delay",
+		"How long a background worker rests after each batch of rows.", NULL,
+		&tview_wake_delay, 1, 0, 10000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL,
+		NULL);
+	CacheRegisterSyscacheCallback(FOREIGNTABLEREL, note_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, note_change, (Datum) 0);
+}
+
+bool
+tview_wake_is_wanted(TviewHandle *handle)
+{
+	ListCell *lc;
+
+	if (handle->background_known == options_changes + 1)
+		return handle->background;
+	handle->background_known = options_changes + 1;
+	handle->background = false;
+	foreach(lc, tview_meta_list(handle->serverid))
+	{
+		if (tview_option_is_background(lfirst_oid(lc)))
+			handle->background = true;
+	}
+	return handle->background;
+}
+
+/* The process of the worker, NULL when there is none. */
+static PGPROC *
+find_worker(const TviewWorker *worker)
+{
+	int32 pid = __atomic_load_n(&worker->pid, __ATOMIC_ACQUIRE);
+	int32 number = __atomic_load_n(&worker->proc, __ATOMIC_ACQUIRE);
+
+	if (pid == 0 || number < 0 || number >= (int32) ProcGlobal->allProcCount ||
+		ProcGlobal->allProcs[number].pid != pid)
+		return NULL;
+	return &ProcGlobal->allProcs[number];
+}
+
+/* Asks the postmaster for a worker; it may have no place for it. */
+static void
+start_worker(TviewWorker *worker, Oid serverid)
+{
+	BackgroundWorker request = {0};
+	TimestampTz now = GetCurrentTimestamp();
+	int64 last = __atomic_load_n(&worker->starting, __ATOMIC_ACQUIRE);
+
+	if ((last <= now && now - last < START_PAUSE_MS * INT64CONST(1000)) ||
+		!__atomic_compare_exchange_n(&worker->starting, &last, now, false,
+									 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return;
+	request.bgw_flags =
+		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	request.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	request.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(request.bgw_library_name, "tview_fdw", BGW_MAXLEN);
+	strlcpy(request.bgw_function_name, "tview_worker_main", BGW_MAXLEN);
+	strlcpy(request.bgw_name, "tview_fdw worker", BGW_MAXLEN);
+	strlcpy(request.bgw_type, "tview_fdw worker", BGW_MAXLEN);
+	request.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	memcpy(request.bgw_extra, &serverid, sizeof(serverid));
+	(void) RegisterDynamicBackgroundWorker(&request, NULL);
+}
+
+void
+tview_wake(Oid serverid)
+{
+	TviewHandle *handle = tview_handle_attached(serverid);
+	TviewWorker *worker;
+	PGPROC *proc;
+
+	if (handle == NULL || MyBackendType == B_BG_WORKER || RecoveryInProgress())
+		return;
+	worker = tview_store_worker(handle->store);
+	proc = find_worker(worker);
+	if (proc == NULL)
+		start_worker(worker, serverid);
+	else if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_ACQ_REL) != 0)
+		SetLatch(&proc->procLatch);
+}
+
+bool
+tview_wake_claim(TviewHandle *handle)
+{
+	TviewWorker *worker = tview_store_worker(handle->store);
+	int32 number = (int32) (MyProc - ProcGlobal->allProcs);
+	int32 pid = __atomic_load_n(&worker->pid, __ATOMIC_ACQUIRE);
+
+	if (pid == MyProcPid)
+		return true;
+	if (find_worker(worker) ||
+		!__atomic_compare_exchange_n(&worker->pid, &pid, MyProcPid, false,
+									 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_store_n(&worker->asleep, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&worker->proc, number, __ATOMIC_RELEASE);
+	return true;
+}
+
+void
+tview_wake_release(TviewHandle *handle)
+{
+	TviewWorker *worker = tview_store_worker(handle->store);
+	int32 pid = MyProcPid;
+
+	(void) __atomic_compare_exchange_n(&worker->pid, &pid, 0, false,
+									   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&worker->starting, 0, __ATOMIC_RELEASE);
+}
+
+void
+tview_wake_set_asleep(TviewHandle *handle, bool asleep)
+{
+	__atomic_store_n(&tview_store_worker(handle->store)->asleep, asleep,
+					 __ATOMIC_SEQ_CST);
+}

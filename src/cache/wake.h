@@ -1,0 +1,34 @@
+/*
+ * wake.h
+ *		Asking for the background worker of a server's store (src/worker).
+ *
+ * Whoever makes work - commits marks, meets stale rows - wakes the worker, or
+ * has it started where there is none.  It looks after itself: it goes when
+ * there has been nothing to do for a while.
+ */
+#ifndef TVIEW_WAKE_H
+#define TVIEW_WAKE_H
+
+#include "postgres.h"
+
+#include "cache/handle.h"
+
+extern int tview_wake_delay; /* GUC tview.refresh_delay, milliseconds */
+
+extern void tview_wake_init(void);
+
+/*
+ * True when a TVIEW of the server has the option refresh 'background', as the
+ * running transaction sees it.  Reads catalogs when they have changed.
+ */
+extern bool tview_wake_is_wanted(TviewHandle *handle);
+
+/* Wakes the worker or has it started; reads no catalog, never throws. */
+extern void tview_wake(Oid serverid);
+
+/* For the worker: it is (or is not) asleep from now on. */
+extern bool tview_wake_claim(TviewHandle *handle);
+extern void tview_wake_release(TviewHandle *handle);
+extern void tview_wake_set_asleep(TviewHandle *handle, bool asleep);
+
+#endif /* TVIEW_WAKE_H */

@@ -1,0 +1,27 @@
+/*
+ * refresh.h
+ *		What the worker knows of stale rows, and computing them.
+ */
+#ifndef TVIEW_REFRESH_H
+#define TVIEW_REFRESH_H
+
+#include "postgres.h"
+
+#include "cache/handle.h"
+#include "cache/settle.h"
+
+/* The list that settling fills, empty; and: what it holds is remembered. */
+extern TviewHollowed *tview_refresh_hollowed(void);
+extern void tview_refresh_take_hollowed(void);
+
+/*
+ * Computes and stores a batch of rows of some TVIEW, or fills one that is not
+ * complete, under the active snapshot.  True when something was done.  Raises
+ * what a view raises.
+ */
+extern bool tview_refresh_some(TviewHandle *handle);
+
+/* The last call has thrown: that TVIEW is left alone for a while. */
+extern void tview_refresh_note_error(void);
+
+#endif /* TVIEW_REFRESH_H */

@@ -1,0 +1,202 @@
+/*
+ * worker.c
+ *		The background worker of one server's store.
+ *
+ * It follows the mark log: settles marks, computes the rows that settling has
+ * emptied, and fills TVIEWs that are not complete.  It works in short
+ * transactions, so that its snapshots hold nothing up, and never waits for a
+ * lock: where a base table is locked, the TVIEW has to wait for its next
+ * round.  When there is nothing to do it sleeps, and soon it ends, for a
+ * worker that is connected stands in the way of DROP DATABASE.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cache/handle.h"
+#include "cache/settle.h"
+#include "cache/wake.h"
+#include "catalog/pg_foreign_server.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "worker/refresh.h"
+
+#define LINGER_MS 2000 /* without work, then the worker ends */
+#define RETRY_MS 100   /* while marks wait for an old snapshot */
+
+PGDLLEXPORT void tview_worker_main(Datum arg);
+
+static Oid my_server;
+
+/* What a round came to. */
+typedef enum Round
+{
+	ROUND_WORKED, /* there may be more */
+	ROUND_IDLE,
+	ROUND_WAITING, /* marks are there, and have to stay for now */
+	ROUND_END	   /* there is no such server, or another worker */
+} Round;
+
+static void
+release_at_exit(int code, Datum arg)
+{
+	TviewHandle *handle = tview_handle_attached(my_server);
+
+	if (handle)
+		tview_wake_release(handle);
+}
+
+/* Settles, and remembers what it empties. */
+static bool
+settle(TviewHandle *handle)
+{
+	TviewSettleBudget budget = {.marks = 8192, .rows = 10000};
+	TviewHollowed *hollowed = tview_refresh_hollowed();
+	bool moved;
+
+	budget.hollowed = hollowed;
+	moved = tview_settle_run(handle, &budget);
+	tview_refresh_take_hollowed();
+	return moved;
+}
+
+/* One transaction's worth of work. */
+static Round
+work(void)
+{
+	const char *failure;
+	TviewHandle *handle;
+	bool moved;
+	bool refreshed;
+
+	if (!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(my_server)))
+		return ROUND_END;
+	handle = tview_handle_open(my_server, &failure);
+	if (handle == NULL)
+		return ROUND_IDLE;
+	if (!tview_wake_claim(handle) || !tview_wake_is_wanted(handle))
+		return ROUND_END;
+	tview_wake_set_asleep(handle, false);
+	moved = settle(handle);
+	refreshed = tview_refresh_some(handle);
+	if (moved || refreshed)
+		return ROUND_WORKED;
+	return tview_log_head(handle->store) == tview_log_tail(handle->store)
+		? ROUND_IDLE
+		: ROUND_WAITING;
+}
+
+/* A round in a transaction of its own; an error ends that, not the worker. */
+static Round
+run_round(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Round result = ROUND_IDLE;
+
+	PG_TRY();
+	{
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		pgstat_report_activity(STATE_RUNNING, "refreshing TVIEWs");
+		result = work();
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		EmitErrorReport();
+		AbortCurrentTransaction();
+		FlushErrorState();
+		tview_refresh_note_error();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return result;
+}
+
+/* Sleeps; true when it was woken before the time was over. */
+static bool
+sleep_for(long ms)
+{
+	int events;
+
+	if (ms == 0)
+		return true;
+	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					   ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	return (events & WL_LATCH_SET) != 0;
+}
+
+/*
+ * Sleeps until somebody wakes us or the time is over.  A commit that came
+ * after our look at the log has either seen us asleep, or we see its marks.
+ */
+static bool
+sleep_until_woken(long ms)
+{
+	TviewHandle *handle = tview_handle_attached(my_server);
+	uint64 tail;
+	bool woken;
+
+	if (handle == NULL || tview_handle_opened(my_server) == NULL)
+		return sleep_for(ms);
+	tail = tview_log_tail(handle->store);
+	tview_wake_set_asleep(handle, true);
+	woken = tview_log_tail(handle->store) != tail || sleep_for(ms);
+	if (tview_handle_attached(my_server))
+		tview_wake_set_asleep(handle, false);
+	return woken;
+}
+
+/* The function that the postmaster calls; arg is the database. */
+void
+tview_worker_main(Datum arg)
+{
+	long idle_ms = 0;
+
+	memcpy(&my_server, MyBgworkerEntry->bgw_extra, sizeof(my_server));
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid,
+											  0);
+	before_shmem_exit(release_at_exit, (Datum) 0);
+	while (idle_ms < LINGER_MS)
+	{
+		Round round = run_round();
+		long pause = round == ROUND_WAITING ? RETRY_MS : LINGER_MS;
+
+		if (round == ROUND_END)
+			break;
+		if (round == ROUND_WORKED)
+		{
+			idle_ms = 0;
+			(void) sleep_for(tview_wake_delay);
+			continue;
+		}
+		if (sleep_until_woken(pause))
+			idle_ms = 0;
+		else
+			idle_ms += pause;
+	}
+	proc_exit(0);
+}
