@@ -13,6 +13,7 @@
 
 #include "access/detoast.h"
 #include "access/heaptoast.h"
+#include "access/toast_internals.h"
 #include "access/xlog.h"
 #include "cache/handle.h"
 #include "cache/pending.h"
@@ -24,6 +25,9 @@
 #include "cache/visibility.h"
 #include "cache/writer.h"
 #include "miscadmin.h"
+
+/* Values of so many bytes are compressed; what TOAST takes for long, too. */
+#define COMPRESS_FROM 2000
 
 /* A row ready to be put. */
 typedef struct Prepared
@@ -192,7 +196,39 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot, int flags)
 	return TVIEW_WRITTEN;
 }
 
-/* A copy of the tuple without TOAST pointers (compressed values stay so). */
+/* True when a column may hold a value that is stored in another form. */
+static bool
+is_long(const TviewDesc *desc, const Form_pg_attribute att, Datum value)
+{
+	if (att->attlen != -1)
+		return false;
+	return VARATT_IS_EXTERNAL(DatumGetPointer(value)) ||
+		(desc->compression != InvalidCompressionMethod &&
+		 !VARATT_IS_COMPRESSED(DatumGetPointer(value)) &&
+		 VARSIZE_ANY_EXHDR(DatumGetPointer(value)) >= COMPRESS_FROM);
+}
+
+/* A value as it is stored: not a TOAST pointer, compressed where it is long. */
+static Datum
+stored_form(const TviewDesc *desc, Datum value)
+{
+	Datum compressed;
+
+	if (VARATT_IS_EXTERNAL(DatumGetPointer(value)))
+		value = PointerGetDatum(detoast_external_attr(
+			(struct varlena *) DatumGetPointer(value)));
+	if (desc->compression == InvalidCompressionMethod ||
+		VARATT_IS_COMPRESSED(DatumGetPointer(value)) ||
+		VARSIZE_ANY_EXHDR(DatumGetPointer(value)) < COMPRESS_FROM)
+		return value;
+	compressed = toast_compress_datum(value, desc->compression);
+	return DatumGetPointer(compressed) ? compressed : value;
+}
+
+/*
+ * A copy of the tuple with its values in the form in which they are stored, or
+ * the tuple itself.  Values that are compressed already stay so.
+ */
 static MinimalTuple
 flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
 {
@@ -200,20 +236,25 @@ flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
 	HeapTupleData heap;
 	Datum *values;
 	bool *nulls;
+	bool changed = false;
 
 	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	if (!HeapTupleHasExternal(&heap))
+	if (!HeapTupleHasExternal(&heap) &&
+		(desc->compression == InvalidCompressionMethod ||
+		 tuple->t_len < COMPRESS_FROM))
 		return tuple;
 	values = palloc(tupdesc->natts * sizeof(Datum));
 	nulls = palloc(tupdesc->natts * sizeof(bool));
 	heap_deform_tuple(&heap, tupdesc, values, nulls);
 	for (int i = 0; i < tupdesc->natts; i++)
-		if (!nulls[i] && TupleDescAttr(tupdesc, i)->attlen == -1 &&
-			VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
-			values[i] = PointerGetDatum(detoast_external_attr(
-				(struct varlena *) DatumGetPointer(values[i])));
-	return heap_form_minimal_tuple(tupdesc, values, nulls);
+	{
+		if (nulls[i] || !is_long(desc, TupleDescAttr(tupdesc, i), values[i]))
+			continue;
+		values[i] = stored_form(desc, values[i]);
+		changed = true;
+	}
+	return changed ? heap_form_minimal_tuple(tupdesc, values, nulls) : tuple;
 }
 
 /* True when the own transaction has changed something that the row reads. */

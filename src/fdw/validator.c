@@ -42,6 +42,7 @@ static void check_max_readers(const char *name, const char *value);
 static void check_bool(const char *name, const char *value);
 static void check_settings(const char *name, const char *value);
 static void check_refresh(const char *name, const char *value);
+static void check_compression(const char *name, const char *value);
 static void check_store_path(const char *name, const char *value);
 static void check_view(const char *name, const char *value);
 static void check_key(const char *name, const char *value);
@@ -58,7 +59,8 @@ static const OptionRule rules[] = {
 	{"depends_on", TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_depends_on},
 	{"populate", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_bool},
 	{"settings", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_settings},
-	{"refresh", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_refresh}};
+	{"refresh", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_refresh},
+	{"compression", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_compression}};
 
 /* Checks all options of one object: the validator function of the wrapper. */
 Datum
@@ -179,6 +181,13 @@ static void
 check_refresh(const char *name, const char *value)
 {
 	(void) tview_option_parse_refresh(name, value);
+}
+
+/* Checks how long values are stored. */
+static void
+check_compression(const char *name, const char *value)
+{
+	(void) tview_option_parse_compression(name, value);
 }
 
 /*

@@ -355,6 +355,7 @@ fill_current(TviewDesc *desc)
 	desc->viewname = tview_meta_relation_name(desc->viewid);
 	(void) tview_option_texts(desc->relid, &options);
 	desc->settings_mode = options.settings;
+	desc->compression = options.compression;
 	desc->view_query = make_view_query(desc);
 	if (desc->key > 0 && desc->key <= desc->tupdesc->natts)
 	{

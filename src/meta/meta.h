@@ -98,6 +98,7 @@ typedef struct TviewDesc
 	/* recorded values, NULL where not in the mask */
 	char *settings[TVIEW_SETTING_COUNT];
 	TviewSettingsMode settings_mode;
+	char compression; /* of long values; see option.h */
 
 	TupleDesc tupdesc; /* of the foreign table */
 	/*

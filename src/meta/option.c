@@ -101,6 +101,31 @@ tview_option_parse_settings(const char *name, const char *value)
 	return TVIEW_SETTINGS_SESSION; /* keeps the compiler quiet */
 }
 
+char
+tview_option_parse_compression(const char *name, const char *value)
+{
+	if (pg_strcasecmp(value, "none") == 0)
+		return InvalidCompressionMethod;
+	if (pg_strcasecmp(value, "pglz") == 0)
+		return TOAST_PGLZ_COMPRESSION;
+	if (pg_strcasecmp(value, "lz4") != 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg(
+				 "option \"%s\" has the value \"%s\", which is none of \"none\", \"pglz\" and \"lz4\"",
+				 name, value)));
+#ifndef USE_LZ4
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("option \"%s\" has the value \"%s\", which this "
+					"PostgreSQL was built without",
+					name, value),
+			 errhint("Use \"pglz\" or \"none\".")));
+#endif
+	return TOAST_LZ4_COMPRESSION;
+}
+
 bool
 tview_option_parse_refresh(const char *name, const char *value)
 {
@@ -237,6 +262,9 @@ apply_table_options(List *defs, TviewTableOptions *options, char **depends_on)
 		else if (strcmp(def->defname, "settings") == 0)
 			options->settings =
 				tview_option_parse_settings(def->defname, value);
+		else if (strcmp(def->defname, "compression") == 0)
+			options->compression =
+				tview_option_parse_compression(def->defname, value);
 		else if (strcmp(def->defname, "refresh") == 0)
 			options->background =
 				tview_option_parse_refresh(def->defname, value);
@@ -294,6 +322,7 @@ tview_option_texts(Oid relid, TviewTableOptions *options)
 	memset(options, 0, sizeof(TviewTableOptions));
 	options->populate = true;
 	options->settings = TVIEW_SETTINGS_SESSION;
+	options->compression = TVIEW_DEFAULT_COMPRESSION;
 	apply_table_options(server->options, options, &depends_on);
 	apply_table_options(table->options, options, &depends_on);
 	return depends_on;

@@ -7,7 +7,15 @@
 
 #include "postgres.h"
 
+#include "access/toast_compression.h"
+
 #include "nodes/pg_list.h"
+
+#ifdef USE_LZ4
+#define TVIEW_DEFAULT_COMPRESSION TOAST_LZ4_COMPRESSION
+#else
+#define TVIEW_DEFAULT_COMPRESSION TOAST_PGLZ_COMPRESSION
+#endif
 
 typedef enum TviewSettingsMode
 {
@@ -46,6 +54,7 @@ typedef struct TviewTableOptions
 	bool populate; /* default true */
 	TviewSettingsMode settings;
 	bool background;  /* refresh 'background'; default 'on_read' */
+	char compression; /* of long values: a method of TOAST's, or invalid */
 	List *depends_on; /* oids of tables that user-defined functions read */
 } TviewTableOptions;
 
@@ -70,6 +79,8 @@ extern uint64 tview_option_parse_size(const char *name, const char *value,
 extern bool tview_option_parse_bool(const char *name, const char *value);
 extern TviewSettingsMode tview_option_parse_settings(const char *name,
 													 const char *value);
+/* TOAST_PGLZ_COMPRESSION, TOAST_LZ4_COMPRESSION or InvalidCompressionMethod. */
+extern char tview_option_parse_compression(const char *name, const char *value);
 /* True for 'background', false for 'on_read'. */
 extern bool tview_option_parse_refresh(const char *name, const char *value);
 extern uint32 tview_option_parse_readers(const char *name, const char *value);
