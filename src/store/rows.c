@@ -280,18 +280,18 @@ prefetch_next(const MDB_val *value)
 	uintptr_t address = (uintptr_t) value->mv_data;
 	uintptr_t page = address & ~(uintptr_t) (PAGE_BYTES - 1);
 	size_t size = value->mv_size < PREFETCH_MAX ? value->mv_size : PREFETCH_MAX;
+	uintptr_t end = address - PREFETCH_AHEAD;
+	uintptr_t wanted = end - size;
 
-	for (size_t i = 0; i <= size; i += CACHE_LINE)
+	/* past the page's beginning: the end of the next page */
+	if (wanted < page)
 	{
-		uintptr_t wanted = address - PREFETCH_AHEAD - i;
-
-		/* past the page's beginning: the end of the next page */
-		if (wanted < page)
-			wanted += 2 * PAGE_BYTES;
-		__builtin_prefetch((const void *) wanted);
-	}
-	if (address - page < PREFETCH_AHEAD + size)
 		__builtin_prefetch((const void *) (page + PAGE_BYTES));
+		for (; wanted < page && wanted <= end; wanted += CACHE_LINE)
+			__builtin_prefetch((const void *) (wanted + 2 * PAGE_BYTES));
+	}
+	for (; wanted <= end; wanted += CACHE_LINE)
+		__builtin_prefetch((const void *) wanted);
 }
 
 /* Moves a cursor; see store.h. */
