@@ -1,4 +1,4 @@
--- proves that marks of prepared transactions that fill the log are not lost: the store is reset instead
+-- proves that no mark is lost where the log is too small, for one transaction or for many prepared ones
 \getenv srcdir PG_ABS_SRCDIR
 \set begin :srcdir '/sql/include/begin.sql'
 \set end :srcdir '/sql/include/end.sql'
@@ -24,6 +24,16 @@ SELECT * FROM chk.differences;
 ROLLBACK PREPARED 'p3';
 SELECT * FROM chk.differences;
 SELECT count(*) FROM app.tv_user WHERE data ->> 'name' LIKE '%p%';
+-- one transaction that is too large for the log
+SELECT tview.refresh('app.tv_user');
+INSERT INTO app.tb_user SELECT n, 'u' || n FROM generate_series(4001, 8000) n;
+SELECT * FROM chk.differences;
+SELECT tview.refresh('app.tv_user');
+UPDATE app.tb_user SET name = name || 'x';
+SELECT * FROM chk.differences;
+SELECT tview.refresh('app.tv_user');
+DELETE FROM app.tb_user WHERE pk_user % 3 = 0;
+SELECT * FROM chk.differences;
 SELECT s.tview, v.* FROM tview.status s, tview.verify(s.tview) v;
 \set ECHO none
 \i :end
