@@ -61,6 +61,18 @@ DELETE FROM app.tb_post WHERE pk_post = 0;
 CALL chk.settle();
 SELECT marks_pending FROM tview.store;
 SELECT * FROM chk.differences;
+-- rows that come, move and leave, and are not read before their marks have gone
+CREATE FUNCTION chk.by_user(n int) RETURNS TABLE (tv bigint, v bigint) LANGUAGE sql AS
+	$$ SELECT (SELECT count(*) FROM app.tv_post WHERE fk_user = n), (SELECT count(*) FROM app.v_post WHERE fk_user = n) $$;
+INSERT INTO app.tb_user VALUES (3, 'Cem'), (4, 'Dan');
+INSERT INTO app.tb_post VALUES (20001, 3), (20002, 3), (20003, 1), (0, 1);
+UPDATE app.tb_post SET fk_user = 4 WHERE pk_post IN (10, 20);
+DELETE FROM app.tb_post WHERE pk_post IN (0, 30);
+CALL chk.settle();
+SELECT marks_pending FROM tview.store;
+SELECT n, (chk.by_user(n)).* FROM generate_series(1, 5) n;
+SELECT (SELECT count(*) FROM app.tv_post WHERE pk_post = 20002) AS tv, (SELECT count(*) FROM app.v_post WHERE pk_post = 20002) AS v;
+SELECT * FROM chk.differences;
 SELECT s.tview, v.* FROM tview.status s, tview.verify(s.tview) v;
 \set ECHO none
 \i :end
