@@ -44,6 +44,12 @@ UPDATE app.tb_user SET name = 'Ada' WHERE pk_user = 1;
 DELETE FROM app.tb_post WHERE pk_post = 0;
 CALL chk.settle();
 SELECT marks_pending FROM tview.store;
+-- rows wait to be computed now: one that is deleted, looked for, and comes back
+BEGIN;
+DELETE FROM app.tb_post WHERE pk_post = 40;
+SELECT count(*) FROM app.tv_post WHERE pk_post = 40;
+ROLLBACK;
+SELECT count(*) FROM app.tv_post WHERE pk_post = 40;
 SELECT * FROM chk.differences;
 
 INSERT INTO app.tb_post VALUES (0, 1);
