@@ -3,6 +3,7 @@
 
 mutate.py apply FILE TREE   takes the mutant's rule out of the sources in TREE
 mutate.py tests FILE        prints the tests that catch it, one a line
+mutate.py check FILE...     says which mutants do not apply to the sources here
 
 A mutant's file has these parts; lines that begin with "#" are comments:
 
@@ -57,23 +58,46 @@ def read(path):
     return rule, tests, replacements
 
 
-def apply(replacements, tree):
-    """Replaces the texts in the tree's files."""
+def mutate(replacements, tree):
+    """Returns the changed files' texts by name."""
+    sources = {}
     for name, old, new in replacements:
         path = os.path.join(tree, name)
         if not os.path.exists(path):
             raise Wrong(f"there is no file {name}")
-        with open(path, encoding="utf-8") as file:
-            source = file.read()
-        found = source.count(old) if old else 0
+        if name not in sources:
+            with open(path, encoding="utf-8") as file:
+                sources[name] = file.read()
+        found = sources[name].count(old) if old else 0
         if found != 1:
             first = old.strip().split("\n")[0].strip()
             raise Wrong(f"{name} has the text {found} times: {first}")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(source.replace(old, new))
+        sources[name] = sources[name].replace(old, new)
+    return sources
+
+
+def apply(replacements, tree):
+    """Replaces the texts in the tree's files."""
+    for name, text in mutate(replacements, tree).items():
+        with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def check(paths):
+    """Prints which mutants do not apply; the exit status."""
+    status = 0
+    for path in paths:
+        try:
+            mutate(read(path)[2], ".")
+        except (Wrong, UnicodeDecodeError) as problem:
+            print(f"{path}: {problem}")
+            status = 1
+    return status
 
 
 def main(arguments):
+    if arguments[0] == "check":
+        return check(arguments[1:])
     try:
         _, tests, replacements = read(arguments[1])
         if arguments[0] == "apply":
