@@ -76,8 +76,28 @@ UPDATE app.tb_post SET fk_user = 4 WHERE pk_post IN (10, 20);
 DELETE FROM app.tb_post WHERE pk_post IN (0, 30);
 CALL chk.settle();
 SELECT marks_pending FROM tview.store;
+SET cpu_operator_cost = 10; -- look-ups, not scans
 SELECT n, (chk.by_user(n)).* FROM generate_series(1, 5) n;
+RESET cpu_operator_cost;
 SELECT (SELECT count(*) FROM app.tv_post WHERE pk_post = 20002) AS tv, (SELECT count(*) FROM app.v_post WHERE pk_post = 20002) AS v;
+SELECT * FROM chk.differences;
+-- marks on whole tables: of one that is joined, and of the root with rows that nobody names
+SET tview.max_marks_per_transaction = 2;
+INSERT INTO app.tb_post VALUES (0, 1);
+UPDATE app.tb_user SET name = name || '!';
+RESET tview.max_marks_per_transaction;
+DELETE FROM app.tb_post WHERE pk_post = 0;
+CALL chk.settle();
+SELECT marks_pending FROM tview.store;
+SELECT * FROM chk.differences;
+SET tview.max_marks_per_transaction = 2;
+INSERT INTO app.tb_post SELECT n, 2 FROM generate_series(30001, 30010) n;
+INSERT INTO app.tb_post VALUES (0, 1);
+RESET tview.max_marks_per_transaction;
+DELETE FROM app.tb_post WHERE pk_post = 0;
+CALL chk.settle();
+SELECT marks_pending FROM tview.store;
+SELECT (SELECT count(*) FROM app.tv_post WHERE pk_post = 30002) AS tv, (SELECT count(*) FROM app.v_post WHERE pk_post = 30002) AS v;
 SELECT * FROM chk.differences;
 SELECT s.tview, v.* FROM tview.status s, tview.verify(s.tview) v;
 \set ECHO none
