@@ -1,4 +1,4 @@
--- proves that a list of all rows of a table, joined with those that belong to the root, shows rows that belong to nobody
+-- proves that rows that belong to nobody are shown where the view shows them, and join when what they refer to comes
 \getenv srcdir PG_ABS_SRCDIR
 \set begin :srcdir '/sql/include/begin.sql'
 \set end :srcdir '/sql/include/end.sql'
@@ -42,6 +42,28 @@ DELETE FROM app.tb_tag WHERE pk_tag = 4;
 SELECT * FROM chk.differences;
 UPDATE app.tb_post_tag SET fk_post = 4 WHERE fk_tag = 1;
 SELECT * FROM chk.differences;
+-- a chain whose middle is missing at first
+CREATE TABLE app.tb_a (pk_a int PRIMARY KEY, fk_b int);
+CREATE TABLE app.tb_b (pk_b int PRIMARY KEY, fk_c int);
+CREATE TABLE app.tb_c (pk_c int PRIMARY KEY, name text);
+INSERT INTO app.tb_a VALUES (1, 7), (2, NULL), (3, 8);
+INSERT INTO app.tb_b VALUES (8, NULL);
+CREATE VIEW app.v_a AS
+	SELECT a.pk_a, c.name FROM app.tb_a a JOIN app.tb_b b ON b.pk_b = a.fk_b JOIN app.tb_c c ON c.pk_c = b.fk_c;
+IMPORT FOREIGN SCHEMA app LIMIT TO (tv_a) FROM SERVER tviews INTO app;
+CREATE VIEW chk.chain AS SELECT (SELECT count(*) FROM app.tv_a) AS tv, (SELECT count(*) FROM app.v_a) AS v,
+	(SELECT count(*) FROM app.tv_a WHERE pk_a = 1) AS by_key;
+SELECT * FROM chk.chain;
+INSERT INTO app.tb_c VALUES (9, 'nine');
+SELECT * FROM chk.chain;
+INSERT INTO app.tb_b VALUES (7, 9);
+SELECT * FROM chk.chain;
+UPDATE app.tb_b SET fk_c = 9 WHERE pk_b = 8;
+SELECT * FROM chk.chain;
+UPDATE app.tb_a SET fk_b = 8 WHERE pk_a = 2;
+SELECT * FROM chk.chain;
+DELETE FROM app.tb_b WHERE pk_b = 7;
+SELECT * FROM chk.chain;
 SELECT s.tview, v.* FROM tview.status s, tview.verify(s.tview) v;
 \set ECHO none
 \i :end

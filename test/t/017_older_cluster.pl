@@ -10,7 +10,22 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TviewTest;
 
-my $node = new_cluster('main');
+# All files are put back, but for the very files of the store.
+sub put_back
+{
+	my ($earlier, $store) = @_;
+	our $node;
+	my $aside = $node->basedir . '/store';
+	rename($store, $aside) or die "could not rename $store: $!";
+	rmtree($node->data_dir);
+	PostgreSQL::Test::RecursiveCopy::copypath($earlier, $node->data_dir);
+	chmod 0700, $node->data_dir;
+	rmtree($store);
+	rename($aside, $store) or die "could not rename $aside: $!";
+	return;
+}
+
+our $node = new_cluster('main', 'wal_level = replica');
 $node->start;
 load_schema($node, 'postgres');
 create_tviews($node, 'postgres');
@@ -29,14 +44,7 @@ is_equal($node, 'postgres', 'late');
 my $store = (store_directories($node))[0];
 $node->stop;
 
-# the very files of the store stay, all others are put back
-my $aside = $node->basedir . '/store';
-rename($store, $aside) or die "could not rename $store: $!";
-rmtree($node->data_dir);
-rename($earlier, $node->data_dir) or die "could not rename $earlier: $!";
-chmod 0700, $node->data_dir;
-rmtree($store);
-rename($aside, $store) or die "could not rename $aside: $!";
+put_back($earlier, $store);
 $node->start;
 is($node->safe_psql('postgres', "SELECT count(*) FROM app.tv_user WHERE data->>'name' = 'late'"), '0', 'nothing late is there');
 is_equal($node, 'postgres', 'put back');
@@ -49,6 +57,28 @@ $node->safe_psql('postgres',
 is_equal($node, 'postgres', 'put back, after changes');
 $node->safe_psql('postgres', churn(20, 1));
 is_equal($node, 'postgres', 'put back, after more changes');
+
+# recovery in place leads to another timeline, and may have passed the store's
+# place in the WAL before anybody looks at it
+$store = (store_directories($node))[0];
+$node->stop;
+rmtree($earlier);
+PostgreSQL::Test::RecursiveCopy::copypath($node->data_dir, $earlier);
+$node->start;
+$node->safe_psql('postgres',
+	"UPDATE app.tb_user SET name = 'too late' WHERE pk_user < 8; DELETE FROM app.tb_comment WHERE fk_post < 20");
+is_equal($node, 'postgres', 'too late');
+$node->stop;
+put_back($earlier, $store);
+$node->append_conf('postgresql.conf', "restore_command = 'false'");
+$node->set_recovery_mode;
+$node->start;
+$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+$node->safe_psql('postgres', 'SELECT txid_current(); SELECT pg_switch_wal(); ' x 3);
+is($node->safe_psql('postgres', "SELECT count(*) FROM app.tv_user WHERE data->>'name' = 'too late'"), '0', 'nothing too late is there');
+is_equal($node, 'postgres', 'on another timeline');
+$node->safe_psql('postgres', churn(20, 1));
+is_equal($node, 'postgres', 'on another timeline, after changes');
 $node->stop;
 
 done_testing();
