@@ -4,6 +4,8 @@
 #	make test	every test, in private servers; the last line is the verdict
 #			SUITES="unit regress" selects suites, T=name one test;
 #			test-unit, test-regress ... run one suite
+#	make mutants	takes the rules out of the sources, one at a time: a test must
+#			fail each time; M=name one mutant, TESTS= other tests
 #	make soak	storms of random transactions; DURATION=600 SESSIONS= SEED=
 #	make histories	random transactions whose histories are judged; DURATION=600
 #	make lint	format, static checks, layering, strict build
@@ -37,7 +39,7 @@ ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --use-existing
 REGRESS_PREP = test-databases
 
-EXTRA_CLEAN = $(OBJS:.o=.d) tmp/strict tmp/stops tmp/test tmp/test.* tmp/verdict coverage
+EXTRA_CLEAN = $(OBJS:.o=.d) tmp/strict tmp/stops tmp/test tmp/test.* tmp/mutants tmp/mutants.* tmp/verdict coverage
 
 STRICT_CFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
@@ -119,6 +121,9 @@ test:
 test-%:
 	@ci/test $*
 
+mutants:
+	@ci/mutants $(M)
+
 soak:
 	@ci/soak
 
@@ -146,7 +151,7 @@ demo:
 demo-stop:
 	@examples/debian/demo-stop
 
-export PG_CONFIG T MAKE DURATION SESSIONS SEED
+export PG_CONFIG T MAKE DURATION SESSIONS SEED TESTS JOBS CONTROL
 export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict strict-bench stop-points test-databases test soak histories lint format coverage bench bench-check demo demo-stop
+.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories lint format coverage bench bench-check demo demo-stop

@@ -260,6 +260,7 @@ run_tap_file()
 	! needs_stops "$file" || bin=$stops_bin
 	as_server "$tap" env PATH="$bin:$PATH" TESTDIR="$tap" PGPORT=65432 \
 		PG_REGRESS="$pgxs_test/regress/pg_regress" \
+		INCLUDEDIR_SERVER="$("$PG_CONFIG" --includedir-server)" \
 		PG_TEST_PORT_DIR="$tap/ports" PG_TEST_TIMEOUT_DEFAULT=120 \
 		timeout "$file_limit" prove --verbose \
 		-I "$pgxs_test/perl" -I "$tap/test/t" -I "$tap" "$file" \

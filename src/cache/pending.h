@@ -22,7 +22,6 @@ typedef struct TviewPending
 	TviewMarkSet *marks; /* xid is not set yet */
 	void *known;		 /* marks that are in the set already */
 	void *relations;	 /* counts per relation */
-	bool published;		 /* PRE_COMMIT or PRE_PREPARE has been */
 	bool wake;			 /* a worker shall look at the marks (wake.h) */
 } TviewPending;
 

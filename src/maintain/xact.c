@@ -52,6 +52,7 @@ typedef struct EndAction
 
 static List *end_actions = NIL;
 static bool armed = false;
+static bool publishing_is_over = false; /* PRE_COMMIT or PRE_PREPARE has been */
 
 /* ---- publishing ---- */
 
@@ -118,7 +119,6 @@ publish(TviewPending *pending)
 	TviewMark *marks;
 	Size n;
 
-	pending->published = true;
 	if (xid == 0)
 		return;
 	TVIEW_STOP("publish.begin");
@@ -153,7 +153,7 @@ tview_xact_note_mark(Oid serverid)
 	TviewPending *pending = tview_pending_find(serverid);
 
 	tview_xact_arm();
-	if (pending->published)
+	if (publishing_is_over)
 		publish(pending);
 }
 
@@ -238,6 +238,7 @@ end_transaction(bool commit)
 {
 	ListCell *lc;
 
+	publishing_is_over = false;
 	tview_reader_abort();
 	foreach(lc, end_actions)
 		run_end_action(lfirst(lc), commit);
@@ -254,6 +255,8 @@ at_transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			tview_pending_each(publish);
+			/* also where nothing was marked before */
+			publishing_is_over = true;
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:

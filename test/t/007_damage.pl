@@ -133,6 +133,14 @@ for my $what (sort grep { $_ =~ $truncates } keys %damage)
 	eval { $reader->quit };
 }
 
+# A session that has the store open leaves it when its files are taken away.
+my $long = $node->background_psql('postgres');
+is(check_in($long), '', 'a long session');
+remove_tree($directory);
+$node->safe_psql('postgres', "SELECT count(*) FROM app.tv_user; UPDATE app.tb_user SET name = 'elsewhere' WHERE pk_user = 4");
+is(check_in($long), '', 'a long session, when its store was removed and others have another one');
+$long->quit;
+
 # No store can be had at all: reads and writes go on, and tview.store says why.
 remove_tree($directory);
 append_to_file($directory, 'x');

@@ -325,6 +325,7 @@ test_damage(void)
 	{
 		const char *what;
 		const char *command;
+		uint32_t head, tail; /* without a command: put into marks */
 	} cases[] = {
 		{"no damage", "true"},
 		{"truncated data.mdb", "truncate -s -4096 data.mdb"},
@@ -341,15 +342,27 @@ test_damage(void)
 		{"truncated marks", "truncate -s 8192 marks"},
 		{"garbage in the header of marks",
 		 "head -c 4096 /dev/urandom | dd of=marks conv=notrunc status=none"},
+		{"a head behind the tail", NULL, 12345, 12344},
+		{"more marks than there is room for", NULL, 1, UINT32_MAX},
 		{"missing directory", "rm -r $PWD"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
 		char name[32];
+		char command[200];
 
 		snprintf(name, sizeof(name), "damage%zu", i);
-		tap_is(enter_spoilt(name, cases[i].command),
+		if (cases[i].command != NULL)
+			snprintf(command, sizeof(command), "%s", cases[i].command);
+		else
+			snprintf(command, sizeof(command),
+					 "python3 -c 'f = open(\"marks\", \"r+b\");"
+					 " f.seek(%zu); f.write((%u).to_bytes(8, \"little\"));"
+					 " f.seek(%zu); f.write((%u).to_bytes(8, \"little\"))'",
+					 offsetof(TviewRing, head), cases[i].head,
+					 offsetof(TviewRing, tail), cases[i].tail);
+		tap_is(enter_spoilt(name, command),
 			   i == 0 ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT, cases[i].what);
 	}
 }
