@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TviewTest;
 
-my $node = new_cluster('main', 'restart_after_crash = on');
+my $node = new_cluster('main', 'restart_after_crash = on', 'autovacuum = off');
 $node->start;
 load_schema($node, 'postgres', 5);
 create_tviews($node, 'postgres', "refresh 'background', populate 'off'");
