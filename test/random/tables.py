@@ -24,7 +24,7 @@ PRELUDE = [
 @dataclass
 class Column:
     name: str
-    kind: str       # i u s q t b e a j: see value()
+    kind: str       # i u s q t b e a j f: see value()
     type: str
     null: bool = True
     rest: str = ''  # DEFAULT, GENERATED ...
@@ -43,7 +43,8 @@ class Relation:
     family: str             # the table whose rows these are
     keycol: str = None      # its key
     idcol: str = None
-    links: list = field(default_factory=list)   # (column, family, 'key'|'id')
+    codecol: str = None     # text, unique
+    links: list = field(default_factory=list)   # (column, family, 'key'|'id'|'code')
     partitions: list = field(default_factory=list)
 
     def of_kind(self, kind):
@@ -67,6 +68,8 @@ def value(r, kind, null=True):
         return f"'{r.randint(1, KEYS + 2):032d}'"
     if kind == 's':
         return quote(r.choice(['a', 'b', 'c', 'D', 'e%', "o'k", '', 'ä']))
+    if kind == 'f':
+        return r.choice(['0.1', '1e10', '-2.5', '0.30000000000000004'])
     if kind == 'q':
         return r.choice(['1', '1.0', '1.50', '2', '-3.25', '0', '7'])
     if kind == 't':
@@ -94,6 +97,7 @@ def plain_columns(r):
         Column('ts', 't', 'timestamptz'),
         Column('flag', 'b', 'bool'),
         Column('e', 'e', 'app.mood'),
+        Column('f', 'f', 'float8'),
         Column('arr', 'a', 'int[]'),
         Column('j', 'j', 'jsonb'),
     ]
@@ -152,6 +156,10 @@ def make_table(r, letter, earlier):
     if targets and r.random() < .3:
         columns.append(Column('ref_id', 'u', 'uuid'))
         table.links.append(('ref_id', targets[0].family, 'id'))
+    targets = [t for t in targets if t.codecol]
+    if targets and r.random() < .6:
+        columns.append(Column('ref_code', 's', r.choice(['text', 'varchar(9)'])))
+        table.links.append(('ref_code', targets[0].family, 'code'))
     columns += plain_columns(r)
     if r.random() < .4:
         columns.append(Column('gen', 'i', 'int8',
@@ -171,6 +179,9 @@ def make_table(r, letter, earlier):
         out.append(f'CREATE UNIQUE INDEX ON {table.name} ({pk})')
     if not parts and r.random() < .7:
         body.append('UNIQUE (id)')
+    if not parts and any(c.name == 'code' for c in columns) and r.random() < .6:
+        body.append('UNIQUE (code)')
+        table.codecol = 'code'
     out.insert(0, f'CREATE TABLE {table.name} (\n  ' + ',\n  '.join(body) +
                f'){clause}')
     out += made + references

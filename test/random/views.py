@@ -5,7 +5,7 @@ exact numbers.  Most views have one row per key of their root by their shape;
 a few do not, or use what must be refused.
 """
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tables import KEYS, Column, Relation, value
 
@@ -70,8 +70,7 @@ class Maker:
             self.reads.add(view.name)
             name = view.tview if self.chance(.65) else view.name
             rel = view.relation
-            return Relation('{' + name + '}', rel.columns, rel.key, rel.family,
-                            rel.keycol, rel.idcol, rel.links)
+            return replace(rel, name='{' + name + '}')
         return self.r.choice(self.tables)
 
     # ---- values ----
@@ -134,7 +133,7 @@ class Maker:
         return f"concat_ws('-', {col}, {self.pick('i', env) or 1})"
 
     def any_value(self, env, depth):
-        return self.scalar(self.r.choice('iiisssqtubeaj'), env, depth)
+        return self.scalar(self.r.choice('iiisssqtubeajf'), env, depth)
 
     # ---- conditions ----
 
@@ -384,8 +383,9 @@ class Maker:
                 rel = self.relation(.3)
                 pairs = [(rel.keycol, o.col(c)) for o in env for c, f, w in o.relation.links
                          if f == rel.family and w == 'key' and rel.keycol]
-                pairs += [(rel.idcol, o.col(c)) for o in env for c, f, w in o.relation.links
-                          if f == rel.family and w == 'id' and rel.idcol and rel.name[0] != '{']
+                pairs += [(getattr(rel, w + 'col'), o.col(c)) for o in env
+                          for c, f, w in o.relation.links if f == rel.family and w != 'key'
+                          and getattr(rel, w + 'col') and rel.name[0] != '{']
                 if pairs:
                     break
             else:
@@ -493,8 +493,10 @@ class Maker:
         links = [(c, f, w) for c, f, w in rel.links
                  if any(x.name == c for x in columns)]
         links.append((key, rel.family, 'key'))
+        names = [c.name for c in columns]
         known = Relation('-', columns, [key], rel.family, key,
-                         'id' if any(c.name == 'id' for c in columns) else None, links)
+                         'id' if 'id' in names else None,
+                         'code' if rel.codecol in names else None, links)
         view = View(number, name, key, text, columns, known, options,
                     self.chance(.85), self.reads)
         return view
@@ -539,7 +541,7 @@ class Maker:
 
 
 TYPES = dict(i='int8', u='uuid', s='text', q='numeric', t='timestamptz', b='bool',
-             e='app.mood', a='int[]', j='jsonb')
+             e='app.mood', a='int[]', j='jsonb', f='float8')
 
 
 def _opaque(rel):
