@@ -73,7 +73,7 @@ class World:
         self.views = [v for v in every if only is None or v.name in only]
         self.counts = collections.Counter()
         self.refusals = collections.Counter()
-        self.accepted, self.script = {}, []
+        self.accepted, self.prepared, self.script = {}, set(), []
 
     def execute(self, session, sql):
         self.script.append((session, sql))
@@ -188,7 +188,8 @@ class World:
         sql = compare_sql(view, conditions, dml)
         self.counts['reads'] += len(conditions)
         try:
-            found = self.execute(session, sql)
+            found = self.execute(session, sql) + \
+                ([] if dml or number % 3 else self.execute_prepared(session, view, number))
         except libpq.Error as e:
             self.complain(e, view, number)
             if e.sqlstate[:2] in ('40', '55', '25') or dml:
@@ -209,6 +210,15 @@ class World:
         elif found:
             raise Failure(f'session {session}: differs (1: in the TVIEW, -1: in the view)\n' +
                           '\n'.join('    '.join(line) for line in found), view.name, number)
+
+    def execute_prepared(self, session, view, number):
+        """the look-up by key with a plan that lives as long as the session"""
+        name = f'p_{view.name}'
+        if (session, name) not in self.prepared:
+            self.execute(session, f'PREPARE {name} (int8) AS ' +
+                         compare_sql(view, [f't.{view.key} = $1']))
+            self.prepared.add((session, name))
+        return self.execute(session, f'EXECUTE {name} ({number % tables_py.KEYS + 1})')
 
     def complain(self, e, view, number):
         """about an error that no statement may have"""

@@ -10,6 +10,8 @@ PRELUDE = [
     "CREATE TYPE app.mood AS ENUM ('low', 'mid', 'high')",
     "CREATE DOMAIN app.small AS int4 CHECK (VALUE < 1000)",
     "CREATE DOMAIN app.word AS text",
+    """CREATE COLLATION app.nocase
+  (provider = icu, locale = 'und-u-ks-level2', deterministic = false)""",
     """CREATE FUNCTION app.uid(n bigint) RETURNS uuid IMMUTABLE STRICT
   LANGUAGE sql AS $$ SELECT lpad(n::text, 32, '0')::uuid $$""",
     """CREATE FUNCTION app.twice(n bigint) RETURNS bigint IMMUTABLE
@@ -67,9 +69,9 @@ def value(r, kind, null=True):
     if kind == 'u':
         return f"'{r.randint(1, KEYS + 2):032d}'"
     if kind == 's':
-        return quote(r.choice(['a', 'b', 'c', 'D', 'e%', "o'k", '', 'ä']))
+        return quote(r.choice(['a', 'b', 'B', 'd', 'D', 'e%', "o'k", '', 'ä']))
     if kind == 'f':
-        return r.choice(['0.1', '1e10', '-2.5', '0.30000000000000004'])
+        return r.choice(['0', '-0', '1e10', '-2.5', '0.30000000000000004', "'NaN'"])
     if kind == 'q':
         return r.choice(['1', '1.0', '1.50', '2', '-3.25', '0', '7'])
     if kind == 't':
@@ -87,12 +89,16 @@ def value(r, kind, null=True):
     return "'[" + ', '.join(items) + "]'"
 
 
+# upper and lower case are equal: never in what DISTINCT or max() chooses from
+CODE = 'text COLLATE app.nocase'
+
+
 def plain_columns(r):
     some = [
         Column('n', 'i', r.choice(['int4', 'int8', 'int2', 'app.small'])),
         Column('m', 'i', r.choice(['int4', 'app.small']), rest='DEFAULT 3'),
-        Column('s', 's', r.choice(['text', 'varchar(20)', 'app.word'])),
-        Column('code', 's', 'text'),
+        Column('s', 's', r.choice(['text', 'varchar(20)', 'app.word', 'char(4)'])),
+        Column('code', 's', r.choice(['text', CODE])),
         Column('q', 'q', r.choice(['numeric', 'numeric(8,2)'])),
         Column('ts', 't', 'timestamptz'),
         Column('flag', 'b', 'bool'),
@@ -158,7 +164,7 @@ def make_table(r, letter, earlier):
         table.links.append(('ref_id', targets[0].family, 'id'))
     targets = [t for t in targets if t.codecol]
     if targets and r.random() < .6:
-        columns.append(Column('ref_code', 's', r.choice(['text', 'varchar(9)'])))
+        columns.append(Column('ref_code', 's', r.choice(['text', CODE])))
         table.links.append(('ref_code', targets[0].family, 'code'))
     columns += plain_columns(r)
     if r.random() < .4:
