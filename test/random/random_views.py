@@ -225,6 +225,8 @@ class World:
         if e.sqlstate.startswith(FORBIDDEN):
             raise Failure(f'{e}', view.name if view else None, number) from e
         self.counts[f'errors {e.sqlstate}'] += 1
+        if not e.sqlstate.startswith(('23', '25', '40')) and e.sqlstate != '55P03':
+            self.refusals[re.sub(r'"[^"]*"', '".."', f'write: {e}')] += 1
 
     def step(self, number, step, following):
         session, sql, checked = step

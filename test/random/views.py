@@ -223,7 +223,7 @@ class Maker:
                     outer.relation.keycol:
                 found.append(f'{inner.col(rel.keycol)} = '
                              f'{outer.col(outer.relation.keycol)}')
-        if found and self.chance(.85):
+        if found and self.chance(.8):
             link = self.r.choice(found)
             if self.chance(.2):
                 left, right = link.split(' = ')
@@ -235,20 +235,48 @@ class Maker:
             return self.condition([inner], 0)
         if self.chance(.1) and (arr := self.pick('a', env)) and kind == 'i':
             return f'{one} = ANY ({arr})'
-        op = '=' if kind != 'i' or self.chance(.75) else self.r.choice(['<', '<>', '>='])
+        op = '=' if self.chance(.65) else self.r.choice(['<', '<>', '>='])
         return f'{one} {op} {two}'
+
+    def weakened(self, link, env, inner):
+        """the equality where it does not restrict, or not by itself"""
+        return self.r.choice([
+            f'({link} OR {self.condition(env, 0, inner)})', f'NOT ({link})',
+            f'({link}) IS NOT FALSE', f'COALESCE({link}, true)',
+            f'CASE WHEN {self.condition(env, 0, inner)} THEN {link} ELSE true END',
+            f'({link}) = {self.r.choice(["true", "false"])}',
+            link.replace(' = ', ' IS NOT DISTINCT FROM ')])
 
     def source(self, env, depth):
         """FROM items of an inner query, their aliases, and its WHERE"""
         inner = self.alias(self.relation())
         sql, new = f'{inner.relation.name} {inner.name}', [inner]
-        where = [self.link(inner, env)] if env else []
+        where = [self.link(inner, env)] if env and self.chance(.93) else []
+        if where and self.chance(.12):
+            trap, where = where[0], []
+            if self.chance(.5):
+                where = [self.weakened(trap, env, inner)]
+            else:       # in ON of a join whose other side may be missing
+                other = self.alias(self.relation())
+                if self.chance(.5):
+                    trap = f'{self.pick("i", [inner]) or 1} = {self.r.randint(1, KEYS)}'
+                how = self.r.choice(['LEFT', 'LEFT', 'FULL'])
+                if how == 'FULL':
+                    sql = f'{sql} FULL JOIN {other.relation.name} {other.name} ON ' \
+                        f'{inner.order().split(",")[0]} = {other.order().split(",")[0]}'
+                    where = [f'({trap}) IS NOT FALSE']
+                else:
+                    sql += f' LEFT JOIN {other.relation.name} {other.name} ON ' \
+                        f'{self.link(other, new)} AND {trap}'
+                new.append(other)
         for _ in range(self.r.choice([0, 0, 0, 1, 1, 2])):
             other = self.alias(self.relation())
             join = self.r.choice(['JOIN', 'LEFT JOIN', 'LEFT JOIN'])
             on = self.link(other, new)
             if self.chance(.15):
                 on += f' AND {self.condition(new + [other], 0, other)}'
+            if self.chance(.12):    # about the side that is kept all the same
+                on += f' AND {self.condition(new, 0, new[0])}'
             if self.chance(.07):
                 join, swap = 'FULL JOIN', on.split(' = ')
                 on = on if len(swap) == 2 and ' AND ' not in on and \
@@ -258,7 +286,7 @@ class Maker:
             sql += f' {join} {other.relation.name} {other.name} ON {on}'
             new.append(other)
         if self.chance(.35):
-            where.append(self.condition(env + new, depth, inner))
+            where.append(self.condition(env + new, depth, self.r.choice(new)))
         return sql, new, ' AND '.join(where) or 'true'
 
     def subquery_value(self, env, depth):
@@ -400,8 +428,9 @@ class Maker:
             alias = self.alias(rel)
             mine, theirs = self.r.choice(pairs)
             on = f'{alias.col(mine)} = {theirs}'
-            if self.chance(.2):
-                on += f' AND {self.condition(env + [alias], 0, alias)}'
+            if self.chance(.25):
+                about = alias if self.chance(.6) else self.r.choice(env)
+                on += f' AND {self.condition(env + [alias], 0, about)}'
             join = self.r.choice(['JOIN'] + ['LEFT JOIN'] * 3)
             return f' {join} {rel.name} {alias.name} ON {on}', [alias]
         sql, new, where = self.source(env if dice < .8 else [], 1)
@@ -486,8 +515,9 @@ class Maker:
         if self.chance(.08):
             part = f'PARTITION BY {self.pick("i", env)} ' if self.chance(.6) else ''
             columns.append(Column('w', 'i', ''))
+            orders = ', '.join(a.order() for a in env)
             out.append(f'{r.choice(["row_number()", "rank()", "count(*)"])} OVER '
-                       f'({part}ORDER BY {self.pick("i", env)}, {root.order()}) AS w')
+                       f'({part}ORDER BY {self.pick("i", env)}, {orders}) AS w')
         columns.append(Column('data', 'd', ''))
         text, options = self.shape(out, sql, where, env, root, key), ''
         if self.chance(.04):
@@ -542,7 +572,7 @@ class Maker:
         if dice < .96:
             return f'SELECT DISTINCT ON (y.{key}) * FROM ({body}) y ORDER BY y.{key}, y::text'
         if dice < .98:
-            return f'{body} ORDER BY {root.order()} LIMIT {r.randint(3, 20)}'
+            return f'{body} ORDER BY {", ".join(a.order() for a in env)} LIMIT {r.randint(3, 20)}'
         return f'SELECT y.* FROM ({body}) y JOIN (VALUES (1), (2), (3), (5), (8)) k(k) ON k.k = y.{key}'
 
 
