@@ -48,6 +48,7 @@ class Relation:
     codecol: str = None     # text, unique
     links: list = field(default_factory=list)   # (column, family, 'key'|'id'|'code')
     partitions: list = field(default_factory=list)
+    multiple: bool = False  # may have several rows with one key
 
     def of_kind(self, kind):
         return [c.name for c in self.columns if c.kind == kind]
@@ -181,6 +182,7 @@ def make_table(r, letter, earlier):
         body.append(f'PRIMARY KEY ({pk})')
     elif unique < .9:
         body.append(f'UNIQUE ({pk}) DEFERRABLE INITIALLY DEFERRED')
+        table.multiple = True
     else:
         out.append(f'CREATE UNIQUE INDEX ON {table.name} ({pk})')
     if not parts and r.random() < .7:
@@ -193,6 +195,7 @@ def make_table(r, letter, earlier):
     out += made + references
     if not parts and r.random() < .1:
         # a child keeps rows of its own: keys are not unique over both
+        table.multiple = True
         out.append(f'CREATE TABLE {table.name}_kid (CHECK ({pk} > {KEYS})) '
                    f'INHERITS ({table.name})')
     for column in (c for c, _, _ in table.links):

@@ -37,7 +37,11 @@ class Alias:
         return [f'{self.name}.{c}' for c in self.relation.of_kind(kind)]
 
     def order(self):
-        return ', '.join(f'{self.name}.{c}' for c in self.relation.key)
+        """a total order of the rows, the key first"""
+        some = [f'{self.name}.{c}' for c in self.relation.key]
+        if self.relation.multiple:
+            some.append(f'{self.name}::text')
+        return ', '.join(some)
 
     def col(self, name):
         return f'{self.name}.{name}'
@@ -493,7 +497,8 @@ class Maker:
             fragment, new = self.single_join(env)
             sql += fragment
             env += new
-        if self.chance(.05):    # may multiply rows
+        multiple = rel.multiple or self.chance(.05)
+        if multiple and not rel.multiple:
             alias = self.alias(self.relation())
             sql += f' LEFT JOIN {alias.relation.name} {alias.name} ON {self.link(alias, env)}'
             env.append(alias)
@@ -533,6 +538,10 @@ class Maker:
         known = Relation('-', columns, [key], rel.family, key,
                          'id' if 'id' in names else None,
                          'code' if rel.codecol in names else None, links)
+        # a join with what has several rows for a key multiplies as well
+        known.multiple = multiple or any(
+            v.relation.multiple for v in self.views if v.name in self.reads) or \
+            any(a.relation.multiple for a in env)
         view = View(number, name, key, text, columns, known, options,
                     self.chance(.85), self.reads)
         return view
