@@ -44,6 +44,9 @@ FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
 WHERE attrelid = 'app.{}'::regclass ORDER BY attnum"""
 
 
+TOTALS = 'SELECT sum(served), sum(recomputed), sum(bypassed) FROM tview.cache_stats'
+
+
 class Failure(Exception):
     def __init__(self, what, view=None, step=None):
         super().__init__(what)
@@ -157,7 +160,7 @@ class World:
             return
         self.accepted[view.name] = view
 
-    def look_at_service(self):
+    def look_at_service(self, when):
         """is the second read of each TVIEW answered by the store?"""
         for view in self.accepted.values():
             self.sessions['a'].run(f'SELECT count(*) FROM app.{view.tview}')
@@ -167,11 +170,13 @@ class World:
             served = re.search(r'Served: (\d+)', plan)
             reason = re.search(r'Bypass: (.*)', plan)
             if served and int(served.group(1)):
-                self.counts['served'] += 1
-            elif view.rows == 0 and not reason:
-                self.counts['empty'] += 1
+                self.counts[f'served {when}'] += 1
+            elif reason:
+                self.counts[f'not served {when}: {reason.group(1)}'] += 1
+            elif re.search(r'actual rows=0|rows=0 loops', plan):
+                self.counts[f'empty {when}'] += 1
             else:
-                self.counts['not served: ' + (reason.group(1) if reason else '?')] += 1
+                self.counts[f'not served {when}: {plan}'] += 1
 
     # ---- history ----
 
@@ -256,7 +261,7 @@ class World:
         self.open()
         try:
             self.build()
-            self.look_at_service()
+            self.look_at_service('at first')
             for number, step in enumerate(self.steps):
                 self.step(number, step, self.steps[number + 1:number + 4])
             self.finish()
@@ -281,6 +286,10 @@ class World:
             bad = self.sessions['c'].run(f"SELECT * FROM tview.verify('app.{view.tview}')")
             if bad and not self.doubled('c'):
                 raise Failure(f'tview.verify: {bad}', view.name, len(self.steps))
+        self.look_at_service('in the end')
+        for what, n in zip(('rows served', 'rows recomputed', 'scans bypassed'),
+                           self.sessions['a'].run(TOTALS)[0]):
+            self.counts[what] += int(n or 0)
 
 
 # ---- shortening ----
