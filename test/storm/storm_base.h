@@ -330,9 +330,10 @@ static bool
 waited_for_table(const PGresult *result, const char *state)
 {
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *found = detail ? strstr(detail, "waits for AccessShareLock on relation") : NULL;
 
-	return strcmp(state, "40P01") == 0 && detail &&
-		strstr(detail, "waits for AccessShareLock on relation") != NULL;
+	/* the first line is about the process that the error came to */
+	return strcmp(state, "40P01") == 0 && found && found < detail + strcspn(detail, "\n");
 }
 
 /* What base rows and the storm's own limits may raise, for a read or a write. */
