@@ -593,27 +593,3 @@ def _opaque(rel):
     """data of a lateral may be no array: nobody unnests it"""
     rel.columns = [Column(c.name, 'd' if c.kind == 'j' else c.kind, '') for c in rel.columns]
     return rel
-
-
-def predicates(r, view):
-    """conditions on the TVIEW t, the same for its view"""
-    key, out = f't.{view.key}', []
-    k = r.randint(1, KEYS + 1)
-    out.append(f'{key} = {k}')
-    out.append(r.choice([
-        f'{key} IN ({k}, {k + 1}, 3)', f'{key} = {k}::int8', f'{key} = {k}.0',
-        f'{key} BETWEEN {k} AND {k + 3}', f'{key} > {k}', f'{key} IS NULL',
-        f"{key} = ANY ('{{1, 2, NULL, {k}}}'::int8[])", f'{key} <> {k}',
-        f'{key} IN (SELECT g * 2 FROM generate_series(1, 4) g)',
-        f'{key} = 3000000000', f'{key} IN (-1, {k}, 99999999999)', f'{key} = 2.5',
-        f'{key} = (SELECT {k})', f'{key} < {k} OR {key} = {k + 2}']))
-    plain = [c for c in view.columns[1:] if c.kind in 'iusbqetf']
-    for c in r.sample(plain, min(len(plain), 2)):
-        name = f't.{c.name}'
-        out.append(r.choice([
-            f'{name} = {value(r, c.kind, False)}', f'{name} = {value(r, c.kind, False)}',
-            f'{name} IS NULL', f'{name} IN ({value(r, c.kind, False)}, {value(r, c.kind, False)})',
-            f'{name} = {value(r, c.kind, False)} AND {key} < {k}',
-            f'{name} = (SELECT {value(r, c.kind, False)}{"::" + TYPES[c.kind]})']))
-    out.append(f"t.data::text LIKE '%{r.choice('ab12')}%'")
-    return out

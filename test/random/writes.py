@@ -4,7 +4,7 @@ A history is a list of steps that does not depend on what they come to, so that
 a failing one can be shortened.
 """
 from tables import KEYS, row, value
-from views import predicates
+from views import TYPES
 
 
 class Writer:
@@ -168,6 +168,30 @@ class Writer:
                 out += [f'PREPARE TRANSACTION {gid}', 'SELECT 1',
                         f'{r.choice(["COMMIT", "COMMIT", "ROLLBACK"])} PREPARED {gid}']
         return out
+
+
+def predicates(r, view):
+    """conditions on the TVIEW t, the same for its view"""
+    key, out = f't.{view.key}', []
+    k = r.randint(1, KEYS + 1)
+    out.append(f'{key} = {k}')
+    out.append(r.choice([
+        f'{key} IN ({k}, {k + 1}, 3)', f'{key} = {k}::int8', f'{key} = {k}.0',
+        f'{key} BETWEEN {k} AND {k + 3}', f'{key} > {k}', f'{key} IS NULL',
+        f"{key} = ANY ('{{1, 2, NULL, {k}}}'::int8[])", f'{key} <> {k}',
+        f'{key} IN (SELECT g * 2 FROM generate_series(1, 4) g)',
+        f'{key} = 3000000000', f'{key} IN (-1, {k}, 99999999999)', f'{key} = 2.5',
+        f'{key} = (SELECT {k})', f'{key} < {k} OR {key} = {k + 2}']))
+    plain = [c for c in view.columns[1:] if c.kind in 'iusbqetf']
+    for c in r.sample(plain, min(len(plain), 2)):
+        name = f't.{c.name}'
+        out.append(r.choice([
+            f'{name} = {value(r, c.kind, False)}', f'{name} = {value(r, c.kind, False)}',
+            f'{name} IS NULL', f'{name} IN ({value(r, c.kind, False)}, {value(r, c.kind, False)})',
+            f'{name} = {value(r, c.kind, False)} AND {key} < {k}',
+            f'{name} = (SELECT {value(r, c.kind, False)}{"::" + TYPES[c.kind]})']))
+    out.append(f"t.data::text LIKE '%{r.choice('ab12')}%'")
+    return out
 
 
 def checks(r, views, share=.5):
