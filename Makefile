@@ -8,6 +8,8 @@
 #			fail each time; M=name one mutant, TESTS= other tests
 #	make soak	storms of random transactions; DURATION=600 SESSIONS= SEED=
 #	make histories	random transactions whose histories are judged; DURATION=600
+#	make random	random views over random tables; VIEWS=1000 SEED= WORLD=
+#	make sqlsmith	SQLsmith beside a storm; DURATION=600 SEED=
 #	make lint	format, static checks, layering, strict build
 #	make strict	compiles everything with STRICT's warnings as errors
 #	make stop-points	a library for tests, with places where to hold a backend
@@ -130,6 +132,12 @@ soak:
 histories:
 	@ci/histories
 
+random:
+	@ci/random
+
+sqlsmith:
+	@ci/sqlsmith
+
 lint:
 	@ci/lint
 
@@ -152,6 +160,7 @@ demo-stop:
 	@examples/debian/demo-stop
 
 export PG_CONFIG T MAKE DURATION SESSIONS SEED TESTS JOBS CONTROL
+export VIEWS WORLD FAILURES
 export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories lint format coverage bench bench-check demo demo-stop
+.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories random sqlsmith lint format coverage bench bench-check demo demo-stop

@@ -3,7 +3,7 @@
 # rounds of it.  See test/storm/storm.c.
 # shellcheck disable=SC2154  # shared with common.sh
 
-# storm_begin DIR: compiles the storm and starts its server.
+# storm_begin DIR [SETTINGS]: compiles the storm and starts its server.
 storm_begin()
 {
 	local dir=$1
@@ -17,6 +17,7 @@ storm_begin()
 		max_prepared_transactions = 60
 		deadlock_timeout = '50ms'
 		log_min_error_statement = panic
+		${2:-}
 	EOF2
 	server_start "$dir/server"
 }

@@ -4,7 +4,7 @@
 # suite without tests passes with none; a failure never ends the script.
 # shellcheck disable=SC2034,SC2154  # shared with common.sh and ci/test
 
-all_suites=(unit model regress isolation stops pgtap tap storm history)
+all_suites=(unit model regress isolation stops pgtap tap storm history random)
 
 # A hanging test fails instead of holding up everybody.
 readonly suite_limit=600 file_limit=420
@@ -317,4 +317,25 @@ suite_history()
 		grep -E '^# committed' "$history/$round.log" | sed "s/^#/#   $round, seed $seed:/" || true
 	done
 	server_stop "$history/server" immediate
+}
+
+# Random views: the same worlds every time, and others.  T names one of them,
+# SEED repeats the others.
+suite_random()
+{
+	local run status seed=${SEED:-$(date +%s)}
+	local -A runs=(
+		[fixed]="--seed 1 --views 24"
+		[fresh]="--seed $seed --views 1000 --seconds 12"
+	)
+	for run in fixed fresh; do
+		[ -z "${T:-}" ] || [ "$T" = "$run" ] || continue
+		shared_server
+		status=0
+		# shellcheck disable=SC2086  # the options are several words
+		timeout "$suite_limit" python3 -B test/random/random_views.py ${runs[$run]} \
+			>"$work/random.$run.log" 2>&1 </dev/null || status=$?
+		record_tap "random/$run" "$work/random.$run.log" "$status"
+		sed -n "s/^ok - /   $run: /p" "$work/random.$run.log"
+	done
 }

@@ -21,6 +21,7 @@
 
 #define FILL_ROWS 500 /* stored in one transaction */
 #define FILL_BYTES (1024 * 1024)
+#define FILL_GONE 500 /* entries without a root row, removed with them */
 
 /* The operator as OPERATOR(schema.name). */
 static void
@@ -115,13 +116,14 @@ may_stop_early(const TviewScanState *state)
 
 /*
  * True when running the whole view in key order, storing on the way, is
- * possible and useful.
+ * possible and useful.  Rows that were returned before are built once more
+ * where nothing else would ever bring the stale ones behind them up to date.
  */
 static bool
 can_build(TviewScanState *state, TviewReason reason)
 {
 	if (state->plan->kind != TVIEW_SCAN_FULL || state->plan->direction < 0 ||
-		state->has_last)
+		(state->has_last && reason.code != TVIEW_BYPASS_CHEAPER))
 		return false;
 	if (reason.code != TVIEW_BYPASS_INCOMPLETE &&
 		reason.code != TVIEW_BYPASS_ALL_CHANGED &&
@@ -149,8 +151,10 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 		state->build = tview_build_open(state->desc, state->snapshot);
 		state->fill_context = AllocSetContextCreate(
 			state->scan_context, "tview fill", ALLOCSET_DEFAULT_SIZES);
-		state->fill.items = palloc(FILL_ROWS * sizeof(TviewFillItem));
+		state->fill.items =
+			palloc((FILL_ROWS + FILL_GONE) * sizeof(TviewFillItem));
 		state->fill.n = 0;
+		state->swept = PG_INT64_MIN;
 		state->fill.flags = 0;
 		state->filling = state->fill_all = true;
 	}
@@ -164,12 +168,67 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Adds the stored keys that the build has passed by: no root row has them any
+ * more.  Left in the store they would be stale for ever, where rows cannot be
+ * computed one by one, and every scan would run the view.
+ */
+static void
+gather_gone(TviewScanState *state, bool last)
+{
+	TviewFillBatch *fill = &state->fill;
+	int built = fill->n;
+	int64 end = PG_INT64_MAX;
+	uint64 start = TVIEW_KEY_OF(state->swept);
+	TviewValue key = {.data = &start, .size = sizeof(start)};
+	TviewValue value;
+	TviewCursor *cursor;
+	TviewStoreStatus status;
+	int i = 0;
+
+	if (!last)
+	{
+		if (built == 0)
+			return;
+		end = fill->items[built - 1].key;
+	}
+	if (tview_reader_begin(&state->reader).code != TVIEW_BYPASS_NONE)
+	{
+		tview_reader_end(&state->reader);
+		return;
+	}
+	status = tview_cursor_open(state->reader.txn, TVIEW_DB_ROWS,
+							   state->desc->relid, &cursor);
+	if (status == TVIEW_STORE_OK)
+	{
+		status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
+		while (status == TVIEW_STORE_OK && fill->n < built + FILL_GONE)
+		{
+			uint64 k;
+
+			memcpy(&k, key.data, sizeof(k));
+			if (TVIEW_PK_OF(k) > end)
+				break;
+			while (i < built && fill->items[i].key < TVIEW_PK_OF(k))
+				i++;
+			if (i == built || fill->items[i].key != TVIEW_PK_OF(k))
+				fill->items[fill->n++] = (TviewFillItem){.key = TVIEW_PK_OF(k)};
+			status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+		}
+		tview_cursor_close(cursor);
+	}
+	tview_reader_end(&state->reader);
+	if (!last)
+		state->swept = end == PG_INT64_MAX ? end : end + 1;
+}
+
 /* Stores what has gathered; the last batch says that the TVIEW is complete. */
 static void
 store_batch(TviewScanState *state, bool last)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->fill_context);
 
+	gather_gone(state, last);
 	state->fill.flags = last && state->fill_all ? TVIEW_WRITER_COMPLETE : 0;
 	if (tview_writer_store(state->desc, state->snapshot, &state->fill) !=
 		TVIEW_WRITTEN)
@@ -211,7 +270,8 @@ next_built(TviewScanState *state)
 		}
 		if (state->filling)
 			gather(state, computed);
-		if (computed->nrows == 0)
+		if (computed->nrows == 0 ||
+			(state->has_last && computed->key <= state->last))
 			continue;
 		if (computed->nrows > 1)
 		{

@@ -113,6 +113,7 @@ typedef struct TviewScanState
 	MemoryContext fill_context;
 	bool fill_all; /* so far every row of the build was stored */
 	bool filling;
+	int64 swept; /* entries below were compared with the keys of the build */
 
 	TviewCheck *check;	 /* of what is served, or NULL: see check.h */
 	bool has_difference; /* a check has found one */

@@ -52,6 +52,10 @@ end_transaction(Session *s)
 		run(s, "ROLLBACK");
 	else if (run(s, "COMMIT"))
 		COUNT(commits);
+	/* a COMMIT that a timeout ends before it begins leaves the transaction */
+	if (PQtransactionStatus(s->conn) == PQTRANS_INTRANS ||
+		PQtransactionStatus(s->conn) == PQTRANS_INERROR)
+		run(s, "ROLLBACK");
 	s->in_transaction = false;
 	s->savepoints = 0;
 }
