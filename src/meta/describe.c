@@ -20,6 +20,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
+#include "lineage/relation.h"
 #include "meta/describe.h"
 #include "meta/record.h"
 #include "utils/builtins.h"
@@ -336,7 +337,10 @@ fill_recorded(TviewDesc *desc, TviewRecord *record)
 	desc->relation_tags =
 		copy_oids(record->relation_tags, &desc->nrelation_tags);
 	foreach(lc, record->bases)
+	{
 		(void) look_up_relation(lfirst_oid(lc), &desc->rls);
+		desc->detaching |= tview_relation_is_detaching(lfirst_oid(lc));
+	}
 }
 
 /* Fills everything that the present catalogs say. */
