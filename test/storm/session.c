@@ -1,138 +1,21 @@
 /*
- * storm_base.h
- *		What is read, sessions, turns and statements.
- *		A part of storm.c, which includes it: one program, four files.
+ * session.c
+ *		Random streams, turns, connections, statements, and what is printed when
+ *		something is wrong.
  */
-#ifndef STORM_BASE_H
-#define STORM_BASE_H
+#include "storm.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <libpq-fe.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SQL_MAX		8192
-#define HISTORY		40
-#define SESSIONS_MAX 400
-#define GIDS_MAX	24
-#define GID_SIZE	40
-
-/* ---- what is read ---- */
-
-/* A view: its key's domain, and columns that the store may be asked for. */
-typedef struct View
-{
-	const char *name;
-	int			domain;			/* keys are 1..domain */
-	int			id_kind;		/* first argument of uid() */
-	int			id_domain;
-	const char *fks[4];			/* integer columns with their domains */
-	int			fk_domains[4];
-	const char *oracle;			/* schema of the view to compare with */
-} View;
-
-enum
-{
-	COMPANIES = 8, USERS = 20, POSTS = 60, COMMENTS = 150, TAGS = 10, EVENTS = 60
-};
-
-static const View views[] = {
-	{"company", COMPANIES, 1, COMPANIES, {0}, {0}, "app"},
-	{"user", USERS, 2, USERS, {"fk_company", "fk_manager"}, {COMPANIES, USERS}, "app"},
-	{"post", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
-	{"comment", COMMENTS, 4, COMMENTS, {"fk_post", "fk_user"}, {POSTS, USERS}, "app"},
-	{"card", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
-	{"stat", USERS, 2, USERS, {"fk_company"}, {COMPANIES}, "app"},
-	{"rank", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
-	{"tag", TAGS, 5, TAGS, {0}, {0}, "app"},
-	{"event", EVENTS, 6, EVENTS, {"fk_user", "kind"}, {USERS, 4}, "app"},
-	{"latest", USERS, 2, USERS, {0}, {0}, "app"},
-	{"doc", COMPANIES, 1, COMPANIES, {0}, {0}, "app"},
-	{"thread", COMMENTS, 4, COMMENTS, {"fk_parent"}, {COMMENTS}, "app"},
-	{"near", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
-	{"chain", USERS, 2, USERS, {0}, {0}, "app"},
-	{"local", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
-	{"feed", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "oracle"},
-	{"deep", COMMENTS, 4, COMMENTS, {"fk_post"}, {POSTS}, "oracle"},
-};
-
-#define NVIEWS ((int) (sizeof(views) / sizeof(views[0])))
-
-static const char *const schemas[] = {"app", "tiny"};
-
-/* ---- sessions ---- */
-
-typedef struct Entry
-{
-	double		at;
-	double		took;
-	char		text[700];
-	char		result[90];
-} Entry;
-
-typedef struct Session
-{
-	int			id;
-	pthread_t	thread;
-	PGconn	   *conn;
-	uint64_t	random;
-	bool		in_transaction;
-	bool		serializable;
-	bool		fixed_snapshot;
-	bool		read_only;
-	int			savepoints;
-	bool		wrote_ddl;
-	bool		holds_cursor;	/* a WITH HOLD cursor: no PREPARE TRANSACTION */
-	Entry		history[HISTORY];
-	int			nhistory;
-	uint64_t	prepared[2][NVIEWS];	/* bits: PREPARE has been sent */
-	bool		ended;
-	int			pid;
-} Session;
-
-static struct
-{
-	const char *database;
-	int			sessions;
-	double		duration;
-	long		steps;
-	uint64_t	seed;
-	bool		serial;
-	bool		ddl;
-	int			terminate;		/* a backend every so many milliseconds */
-	int			crash;			/* likewise, with SIGKILL: the server restarts */
-	bool		keep_going;
-	bool		tap;
-	const char *trace;
-} options = {.database = "storm", .sessions = 12, .duration = 60};
-
-static Session sessions[SESSIONS_MAX];
-static volatile bool stop = false;
-static volatile bool failed = false;
-static double started;
 static pthread_mutex_t print_lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *trace;
 
-static long compared[2][NVIEWS];
-static long other_compared;		/* joins, cursors, reads in triggers' statements */
-
-static long statements, commits, rollbacks, prepares, expected_errors, doubled_keys, ended_backends;
-static long slowest_read_us;
-static char slowest_read[600];
-
-#define COUNT(x) __atomic_fetch_add(&(x), 1, __ATOMIC_RELAXED)
-
-static double
+double
 now(void)
 {
 	struct timespec t;
@@ -152,14 +35,13 @@ next_random(Session *s)
 	return z ^ (z >> 31);
 }
 
-/* 1..n */
-static int
+int
 pick(Session *s, int n)
 {
 	return 1 + (int) (next_random(s) % (uint64_t) n);
 }
 
-static bool
+bool
 chance(Session *s, int percent)
 {
 	return (int) (next_random(s) % 100) < percent;
@@ -172,7 +54,15 @@ static pthread_cond_t turn_conds[SESSIONS_MAX];
 static int	turn = 0;
 static Session scheduler;		/* for its random stream only */
 
-static void
+void
+turns_begin(void)
+{
+	scheduler.random = options.seed;
+	for (int i = 0; i < options.sessions; i++)
+		pthread_cond_init(&turn_conds[i], NULL);
+}
+
+void
 take_turn(Session *s)
 {
 	if (!options.serial)
@@ -183,7 +73,7 @@ take_turn(Session *s)
 	pthread_mutex_unlock(&turn_lock);
 }
 
-static void
+void
 pass_turn(void)
 {
 	int			live = 0;
@@ -205,7 +95,7 @@ pass_turn(void)
 	pthread_mutex_unlock(&turn_lock);
 }
 
-/* ---- statements ---- */
+/* ---- what is sent and printed ---- */
 
 static Entry *
 note(Session *s, const char *sql)
@@ -221,7 +111,7 @@ note(Session *s, const char *sql)
 	return entry;
 }
 
-static PGresult *
+PGresult *
 run_raw(Session *s, const char *sql)
 {
 	Entry	   *entry = note(s, sql);
@@ -238,6 +128,12 @@ run_raw(Session *s, const char *sql)
 	return result;
 }
 
+void
+trace_to(const char *path)
+{
+	trace = fopen(path, "w");
+}
+
 static void
 print_result(PGresult *result)
 {
@@ -248,7 +144,7 @@ print_result(PGresult *result)
 		printf("# %s\n", PQresultErrorMessage(result));
 }
 
-static void
+void
 print_query(PGconn *conn, const char *title, const char *sql)
 {
 	PGresult   *result = PQexec(conn, sql);
@@ -271,8 +167,7 @@ print_session(const Session *s)
 	}
 }
 
-/* Prints everything and stops the storm; sql may be run again to look closer. */
-static void
+void
 report(Session *s, const char *what, const char *sql, PGresult *result)
 {
 	PGconn	   *conn;
@@ -322,30 +217,112 @@ report(Session *s, const char *what, const char *sql, PGresult *result)
 	pthread_mutex_unlock(&print_lock);
 }
 
-/* What base rows and the storm's own limits may raise, for a read or a write. */
-static bool
-is_expected(const Session *s, const char *state, bool is_read)
-{
-	static const char *const always[] = {"57014", "55P03", "34000", NULL};	/* 34000: a savepoint's end closes cursors */
-	static const char *const writes[] = {"40001", "40P01", "23505", "23503", "23514", "55006", NULL};
+/* ---- connections ---- */
 
-	for (int i = 0; always[i]; i++)
-		if (strcmp(state, always[i]) == 0)
-			return true;
-	/* a lost connection, and what was prepared in it */
-	if ((options.terminate || options.crash) &&
-		(strncmp(state, "57P", 3) == 0 || state[0] == '\0' || strcmp(state, "42704") == 0 || strcmp(state, "55000") == 0))
-		return true;
-	if (is_read)
-		return (s->serializable && strcmp(state, "40001") == 0) ||
-			(options.ddl && strcmp(state, "40P01") == 0);
-	for (int i = 0; writes[i]; i++)
-		if (strcmp(state, writes[i]) == 0)
+static void
+ignore_notice(void *arg, const char *message)
+{
+	(void) arg;
+	(void) message;
+}
+
+void
+connect_session(Session *s)
+{
+	char		connection[200];
+	char		setting[60];
+
+	snprintf(connection, sizeof(connection), "dbname=%s application_name=storm%d", options.database, s->id);
+	for (int attempt = 0; attempt < 600; attempt++)
+	{
+		s->conn = PQconnectdb(connection);
+		if (PQstatus(s->conn) == CONNECTION_OK)
+			break;
+		if (attempt == 599)
+		{
+			fprintf(stderr, "storm: %s\n", PQerrorMessage(s->conn));
+			exit(2);
+		}
+		PQfinish(s->conn);
+		usleep(100000);
+	}
+	PQsetNoticeProcessor(s->conn, ignore_notice, NULL);
+	memset(s->prepared, 0, sizeof(s->prepared));
+	s->in_transaction = false;
+	s->savepoints = 0;
+	snprintf(setting, sizeof(setting), "SET lock_timeout = %d", options.serial ? 1 : LOCK_TIMEOUT_MS);
+	PQclear(PQexec(s->conn, setting));
+	PQclear(PQexec(s->conn, "SET jit = off; SET client_min_messages = error"));
+	/* planning is most of what a read costs: two of three sessions do it once */
+	if (s->id % 3 != 0)
+		PQclear(PQexec(s->conn, "SET plan_cache_mode = force_generic_plan"));
+}
+
+/* ---- errors ---- */
+
+/* How often each error came, by what raised it. */
+static struct
+{
+	char		state[6];
+	long		count[3];
+}			errors[40];
+static pthread_mutex_t errors_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+count_error(const char *state, Kind kind)
+{
+	pthread_mutex_lock(&errors_lock);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+	{
+		if (errors[i].state[0] == '\0')
+			snprintf(errors[i].state, sizeof(errors[i].state), "%s", state[0] ? state : "-----");
+		if (strncmp(errors[i].state, state[0] ? state : "-----", 5) == 0)
+		{
+			errors[i].count[kind]++;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&errors_lock);
+}
+
+void
+print_errors(void)
+{
+	printf("# errors (SQLSTATE: in reads, writes, DDL):");
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]) && errors[i].state[0]; i++)
+		printf(" %s: %ld, %ld, %ld;", errors[i].state, errors[i].count[READ], errors[i].count[WRITE], errors[i].count[DDL]);
+	printf("\n");
+}
+
+static bool
+is_one_of(const char *state, const char *const *states)
+{
+	for (; *states; states++)
+		if (strcmp(state, *states) == 0)
 			return true;
 	return false;
 }
 
-static void connect_session(Session *s);
+/* What base rows and the storm's own limits may raise. */
+static bool
+is_expected(const Session *s, const char *state, Kind kind)
+{
+	static const char *const always[] = {"57014", "55P03", "34000", NULL};	/* 34000: a savepoint's end closes cursors */
+	static const char *const writes[] = {"40001", "40P01", "23505", "23503", "23514", "55006", NULL};
+	/* objects that another session has moved, detached or is using */
+	static const char *const ddl[] = {"42P01", "42809", "55000", "42701", "42703", "3F000", "42P06", NULL};
+
+	if (is_one_of(state, always))
+		return true;
+	/* a lost connection, and what was prepared in it */
+	if ((options.terminate || options.crash) &&
+		(strncmp(state, "57P", 3) == 0 || state[0] == '\0' || strcmp(state, "42704") == 0 || strcmp(state, "55000") == 0))
+		return true;
+	if (kind == READ)
+		return (s->serializable && strcmp(state, "40001") == 0) ||
+			(options.ddl && strcmp(state, "40P01") == 0);
+	return is_one_of(state, writes) || (kind == DDL && is_one_of(state, ddl));
+}
 
 /* After an error: back to the last savepoint or out of the transaction. */
 static void
@@ -377,59 +354,138 @@ recover(Session *s)
 	s->in_transaction = false;
 }
 
-/* Runs a statement in its turn; NULL after an error, from which it has recovered. */
-static PGresult *
-run_kind(Session *s, const char *sql, bool is_read)
+/* Counts or reports an error, and recovers from it. */
+static void
+take_error(Session *s, const char *sql, PGresult *result, Kind kind)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+
+	if (state == NULL)
+		state = "";
+	count_error(state, kind);
+	if (strcmp(state, "40P01") == 0 && !options.ddl && deadlock_is_ours(detail))
+		report(s, "A DEADLOCK OF OUR OWN", sql, result);
+	/* a TRUNCATE that waits for the tables of a reader: --control has it, too */
+	else if (is_expected(s, state, kind) ||
+			 (strcmp(state, "40P01") == 0 && detail && strstr(detail, "AccessExclusiveLock on relation")))
+		COUNT(expected_errors);
+	else if (!stop || !failed)
+		report(s, kind == READ ? "a read failed" : kind == WRITE ? "a write failed" : "DDL failed", sql, result);
+	recover(s);
+}
+
+static void
+note_time(Session *s, const char *sql, double begun)
+{
+	long		us = (long) ((now() - begun) * 1e6);
+
+	if (us <= slowest_read_us)
+		return;
+	slowest_read_us = us;
+	snprintf(slowest_read, sizeof(slowest_read), "%.3f s%d %s", now() - started, s->id, sql);
+}
+
+/* ---- statements ---- */
+
+PGresult *
+run_kind(Session *s, const char *sql, Kind kind)
 {
 	PGresult   *result;
-	ExecStatusType status;
 	double		begun;
 
 	take_turn(s);
 	begun = now();
 	result = run_raw(s, sql);
-	status = PQresultStatus(result);
-	if (is_read)
+	if (kind == READ)
+		note_time(s, sql, begun);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
 	{
-		long		us = (long) ((now() - begun) * 1e6);
-
-		if (us > slowest_read_us)
-		{
-			slowest_read_us = us;
-			snprintf(slowest_read, sizeof(slowest_read), "%.3f s%d %s", now() - started, s->id, sql);
-		}
-	}
-	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-	{
-		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-		if (state == NULL)
-			state = "";
-		if (is_expected(s, state, is_read))
-			COUNT(expected_errors);
-		else if (!stop || !failed)
-			report(s, is_read ? "a read failed" : "a write failed", sql, result);
+		take_error(s, sql, result, kind);
 		PQclear(result);
 		result = NULL;
-		recover(s);
 	}
 	pass_turn();
 	return result;
 }
 
-static bool __attribute__((format(printf, 2, 3)))
-run(Session *s, const char *format, ...)
+PGresult *
+run_several(Session *s, const char *sql, long *count)
+{
+	PGresult   *found = NULL;
+	PGresult   *failure = NULL;
+	PGresult   *result;
+	Entry	   *entry;
+	double		begun;
+	int			n = 0;
+
+	take_turn(s);
+	entry = note(s, sql);
+	begun = now();
+	if (PQsendQuery(s->conn, sql) == 0)
+		failure = PQmakeEmptyPGresult(s->conn, PGRES_FATAL_ERROR);
+	else
+		while ((result = PQgetResult(s->conn)) != NULL)
+		{
+			if (PQresultStatus(result) != PGRES_TUPLES_OK && failure == NULL)
+				failure = result;
+			else if (PQntuples(result) > 0 && found == NULL)
+				found = result;
+			else
+				PQclear(result);
+			n++;
+		}
+	entry->took = now() - begun;
+	note_time(s, sql, begun);
+	snprintf(entry->result, sizeof(entry->result), "%d results%s", n, failure ? ", an error" : "");
+	COUNT(statements);
+	__atomic_fetch_add(count, n - (failure != NULL), __ATOMIC_RELAXED);
+	if (failure != NULL)
+	{
+		take_error(s, sql, failure, READ);
+		PQclear(failure);
+	}
+	pass_turn();
+	return found;
+}
+
+static bool
+run_formatted(Session *s, Kind kind, const char *format, va_list args)
 {
 	char		sql[SQL_MAX];
-	va_list		args;
 	PGresult   *result;
 
-	va_start(args, format);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	vsnprintf(sql, sizeof(sql), format, args);
-	va_end(args);
-	result = run_kind(s, sql, false);
+#pragma GCC diagnostic pop
+	result = run_kind(s, sql, kind);
 	PQclear(result);
 	return result != NULL;
 }
 
-#endif
+bool
+run(Session *s, const char *format,...)
+{
+	va_list		args;
+	bool		done;
+
+	va_start(args, format);
+	done = run_formatted(s, WRITE, format, args);
+	va_end(args);
+	return done;
+}
+
+bool
+run_ddl(Session *s, const char *format,...)
+{
+	va_list		args;
+	bool		done;
+
+	va_start(args, format);
+	done = run_formatted(s, DDL, format, args);
+	va_end(args);
+	if (done)
+		COUNT(ddl_done);
+	return done;
+}
