@@ -22,6 +22,7 @@
 #include "commands/trigger.h"
 #include "lineage/relation.h"
 #include "meta/describe.h"
+#include "meta/privilege.h"
 #include "meta/record.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -146,6 +147,8 @@ find_bypass(const TviewRecord *record)
 	lineage.key_root = record->key_root;
 	if (tview_lineage_fingerprint(&lineage) != record->fingerprint)
 		return "definition changed";
+	if (!tview_privilege_is_complete(record->views))
+		return "the view's owner lacks a privilege";
 	return tview_describe_missing_trigger(record->bases);
 }
 
