@@ -82,7 +82,8 @@ tview_query_prepare(TviewDesc *desc, const char *sql, int nargs,
 	KeptQuery *query = find_query(desc->relid, sql, nargs, types);
 	SPIPlanPtr plan;
 
-	if (query->plan && query->serial == desc->serial &&
+	/* while a partition is being detached a plan is its snapshot's alone */
+	if (query->plan && query->serial == desc->serial && !desc->detaching &&
 		is_same_query(query, sql, nargs, types))
 		return query->plan;
 	if (query->plan)

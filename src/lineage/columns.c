@@ -106,6 +106,17 @@ use_vars(Node *expr, void *context)
 	return expression_tree_walker(expr, use_vars, context);
 }
 
+/* Refuses a table while DETACH CONCURRENTLY takes a partition from it. */
+static void
+check_detaching(TviewLineage *lineage, Oid relid)
+{
+	if (tview_relation_is_detaching(relid))
+		tview_problem_set(lineage, ERRCODE_OBJECT_IN_USE,
+						  "Use ALTER TABLE ... DETACH PARTITION ... FINALIZE.",
+						  "a partition of table \"%s\" is being detached",
+						  tview_problem_relation(relid));
+}
+
 /* Adds a table and, unless only, the tables below it. */
 static void
 add_bases(TviewAnalysis *cx, Oid relid, bool inh)
@@ -125,6 +136,7 @@ add_bases(TviewAnalysis *cx, Oid relid, bool inh)
 		 */
 		if (child != relid)
 			(void) tview_relation_kind(lineage, child, cx->viewid);
+		check_detaching(lineage, child);
 		lineage->bases = list_append_unique_oid(lineage->bases, child);
 	}
 }

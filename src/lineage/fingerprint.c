@@ -126,6 +126,9 @@ add_base(uint64 *hash, Oid relid)
 		: NIL;
 	foreach(lc, children)
 		add_number(hash, lfirst_oid(lc));
+	/* what the list says then is the snapshot's, and other sessions see more */
+	if (tview_relation_is_detaching(relid))
+		add_text(hash, "detaching");
 	tview_relation_close(rel);
 }
 

@@ -262,6 +262,18 @@ tview_relation_has_children(Oid relid)
 }
 
 bool
+tview_relation_is_detaching(Oid relid)
+{
+	bool detaching = false;
+
+	/* all children, whatever the snapshot */
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		(void) find_inheritance_children_extended(relid, false, NoLock,
+												  &detaching, NULL);
+	return detaching;
+}
+
+bool
 tview_relation_is_not_null(Oid relid, AttrNumber attno)
 {
 	HeapTuple tuple =

@@ -51,6 +51,12 @@ extern bool tview_relation_is_not_null(Oid relid, AttrNumber attno);
 extern bool tview_relation_has_children(Oid relid);
 
 /*
+ * Is a partition being detached from the table, or was DETACH CONCURRENTLY left
+ * half done?  Until it ends it depends on the snapshot whether it is one.
+ */
+extern bool tview_relation_is_detaching(Oid relid);
+
+/*
  * Opens a relation without a lock, to read what the catalogs say of it.  A
  * command that changes one table of a TVIEW holds that table and looks at the
  * others: two such commands must not wait for each other's tables.  They are

@@ -22,6 +22,9 @@
 #include "catalog/pg_opfamily_d.h"
 #include "catalog/pg_proc_d.h"
 #include "catalog/pg_rewrite_d.h"
+#include "catalog/pg_ts_config_d.h"
+#include "catalog/pg_ts_config_map_d.h"
+#include "catalog/pg_ts_dict_d.h"
 #include "catalog/pg_type_d.h"
 #include "commands/event_trigger.h"
 #include "executor/spi.h"
@@ -146,6 +149,20 @@ reads_relation(const TviewRecord *record, Oid relid)
 }
 
 /*
+ * True when the TVIEW may depend on functions that nobody records: those that
+ * its functions call, and casts by which a type becomes JSON or a variable's
+ * value.  What it means may be another then.
+ */
+static bool
+calls_unseen(const TviewRecord *record, int *flags)
+{
+	if (record->functions == NIL && record->types == NIL)
+		return false;
+	*flags |= TVIEW_DEFINE_BUMP;
+	return true;
+}
+
+/*
  * True when what the command did to the object may concern the TVIEW; *flags is
  * added to.
  */
@@ -166,12 +183,17 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 			}
 			return reads_relation(record, object->objid) ||
 				object->objid == record->viewid;
-		case ProcedureRelationId:
-			/* a function may call others, which nobody records */
-			if (record->functions == NIL)
-				return false;
+		case TSConfigRelationId:
+		case TSConfigMapRelationId:
+		case TSDictionaryRelationId:
+			/* text search is the system's own: no record says who uses it */
+			if (!altered)
+				return calls_unseen(record, flags);
 			*flags |= TVIEW_DEFINE_BUMP;
 			return true;
+		case ProcedureRelationId:
+		case CastRelationId:
+			return calls_unseen(record, flags);
 		case TypeRelationId:
 		case ConstraintRelationId:
 			if (record->types == NIL || !altered)
@@ -186,7 +208,6 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 		case OperatorFamilyRelationId:
 			return altered;
 		case RewriteRelationId:
-		case CastRelationId:
 			return true;
 		default:
 			return false;
@@ -472,6 +493,23 @@ drops_proofs(List *objects)
 	return proofs && !tables;
 }
 
+/* True when something went that a function may call without a dependency. */
+static bool
+drops_called(List *objects)
+{
+	ListCell *lc;
+
+	foreach(lc, objects)
+	{
+		Oid classid = ((DdlObject *) lfirst(lc))->classid;
+
+		if (classid == ProcedureRelationId || classid == CastRelationId ||
+			classid == TSConfigRelationId || classid == TSDictionaryRelationId)
+			return true;
+	}
+	return false;
+}
+
 Datum
 tview_event_sql_drop(PG_FUNCTION_ARGS)
 {
@@ -511,8 +549,12 @@ tview_event_sql_drop(PG_FUNCTION_ARGS)
 	{
 		TviewRecord *record = lfirst(lc);
 
-		if (proofs || lists_meet(record->bases, relids) ||
-			lists_meet(record->views, relids))
+		int own_flags = flags;
+
+		if (drops_called(objects) && calls_unseen(record, &own_flags))
+			tview_define_refresh(record->relid, own_flags);
+		else if (proofs || lists_meet(record->bases, relids) ||
+				 lists_meet(record->views, relids))
 			tview_define_refresh(record->relid, flags);
 	}
 	PG_RETURN_NULL();

@@ -20,7 +20,9 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
+#include "lineage/relation.h"
 #include "meta/describe.h"
+#include "meta/privilege.h"
 #include "meta/record.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -145,6 +147,8 @@ find_bypass(const TviewRecord *record)
 	lineage.key_root = record->key_root;
 	if (tview_lineage_fingerprint(&lineage) != record->fingerprint)
 		return "definition changed";
+	if (!tview_privilege_is_complete(record->views))
+		return "the view's owner lacks a privilege";
 	return tview_describe_missing_trigger(record->bases);
 }
 
@@ -336,7 +340,10 @@ fill_recorded(TviewDesc *desc, TviewRecord *record)
 	desc->relation_tags =
 		copy_oids(record->relation_tags, &desc->nrelation_tags);
 	foreach(lc, record->bases)
+	{
 		(void) look_up_relation(lfirst_oid(lc), &desc->rls);
+		desc->detaching |= tview_relation_is_detaching(lfirst_oid(lc));
+	}
 }
 
 /* Fills everything that the present catalogs say. */

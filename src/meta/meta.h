@@ -86,6 +86,8 @@ typedef struct TviewDesc
 	const char *bypass;
 	bool own_ddl; /* what is recorded was written by the running transaction */
 	bool rls;	  /* some base table has row-level security enabled */
+	/* a base table loses a partition: the snapshot decides what it reads */
+	bool detaching;
 
 	Oid rootid;
 	AttrNumber key_root; /* key column of the root */

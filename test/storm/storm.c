@@ -13,9 +13,27 @@
  * anything but a base table's lock: each stops the storm and prints what the
  * session and the others did last.
  */
-#include "storm_base.h"
-#include "storm_reads.h"
-#include "storm_writes.h"
+#include "storm.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+Options		options = {.database = "storm", .sessions = 12, .duration = 60};
+Session		sessions[SESSIONS_MAX];
+volatile bool stop = false;
+volatile bool failed = false;
+double		started;
+
+long		compared[2][NVIEWS_MAX];
+long		other_compared;
+long		statements, commits, rollbacks, prepares, expected_errors, doubled_keys, ended_backends;
+long		held_cursors, scrolled_cursors, ddl_done;
+long		slowest_read_us;
+char		slowest_read[600];
 
 /* ---- transactions ---- */
 
@@ -147,45 +165,6 @@ vary_settings(Session *s)
 	run(s, "%s", settings[pick(s, (int) (sizeof(settings) / sizeof(settings[0]))) - 1]);
 }
 
-static void
-ignore_notice(void *arg, const char *message)
-{
-	(void) arg;
-	(void) message;
-}
-
-static void
-connect_session(Session *s)
-{
-	char		connection[200];
-
-	snprintf(connection, sizeof(connection), "dbname=%s application_name=storm%d", options.database, s->id);
-	for (int attempt = 0; attempt < 600; attempt++)
-	{
-		s->conn = PQconnectdb(connection);
-		if (PQstatus(s->conn) == CONNECTION_OK)
-			break;
-		if (attempt == 599)
-		{
-			fprintf(stderr, "storm: %s\n", PQerrorMessage(s->conn));
-			exit(2);
-		}
-		PQfinish(s->conn);
-		usleep(100000);
-	}
-	PQsetNoticeProcessor(s->conn, ignore_notice, NULL);
-	memset(s->prepared, 0, sizeof(s->prepared));
-	s->in_transaction = false;
-	PQclear(PQexec(s->conn, options.serial ? "SET lock_timeout = '1ms'" : "SET lock_timeout = '500ms'"));
-	PQclear(PQexec(s->conn, "SET jit = off; SET client_min_messages = error"));
-}
-
-static bool
-is_over(void)
-{
-	return stop || (options.steps ? statements >= options.steps : now() - started > options.duration);
-}
-
 static void *
 session_main(void *arg)
 {
@@ -205,7 +184,7 @@ session_main(void *arg)
 			write_something(s);
 		else if (dice <= 95)
 			end_prepared(s, chance(s, 30));
-		else if (dice <= 98 || !options.ddl)
+		else if (dice <= 96 || !options.ddl)
 			vary_settings(s);
 		else
 			change_definition(s);
@@ -220,75 +199,6 @@ session_main(void *arg)
 	return NULL;
 }
 
-/* ---- the watcher: nobody who reads waits for anything but a base table ---- */
-
-/*
- * Statements that wait for what only maintenance could hold: a lock on a tv_*,
- * an advisory lock, or, while reading, a row or a transaction.
- */
-static const char watched[] =
-"SELECT a.pid, a.query_start, a.wait_event_type, a.wait_event, l.locktype, l.relation::regclass, a.query"
-" FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted"
-" WHERE a.application_name LIKE 'storm%' AND a.wait_event_type = 'Lock' AND a.state = 'active'"
-" AND (l.relation::regclass::text LIKE '%tv\\_%' OR l.locktype = 'advisory'"
-"  OR l.locktype IN ('transactionid', 'tuple') AND (a.query LIKE 'SELECT sum(w)%' OR a.query LIKE 'EXECUTE%'))";
-
-/* Ends a backend, the hard way too. */
-static void
-end_backend(PGconn *conn)
-{
-	static double next = 0;
-	int			pause = options.crash ? options.crash : options.terminate;
-	PGresult   *result;
-
-	if (pause == 0 || now() < next)
-		return;
-	if (next > 0)
-	{
-		result = PQexec(conn, options.crash ?
-						"SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'storm%' AND state <> 'idle' ORDER BY random() LIMIT 1" :
-						"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'storm%' ORDER BY random() LIMIT 1");
-		if (options.crash && PQntuples(result) == 1)
-			kill(atoi(PQgetvalue(result, 0, 0)), SIGKILL);
-		PQclear(result);
-		COUNT(ended_backends);
-	}
-	next = now() + pause / 1000.0;
-}
-
-static void *
-watch(void *arg)
-{
-	static Session watcher = {.id = -1};
-	char		connection[200];
-	char		before[60] = "";
-
-	(void) arg;
-	snprintf(connection, sizeof(connection), "dbname=%s application_name=watcher", options.database);
-	watcher.conn = PQconnectdb(connection);
-	while (!is_over())
-	{
-		PGresult   *result;
-
-		if (PQstatus(watcher.conn) != CONNECTION_OK)
-			PQreset(watcher.conn);
-		end_backend(watcher.conn);
-		result = PQexec(watcher.conn, watched);
-		char		found[60] = "";
-
-		/* the two views are not of one moment: it takes two looks at the same statement */
-		if (PQntuples(result) > 0)
-			snprintf(found, sizeof(found), "%s %s", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
-		if (found[0] && strcmp(found, before) == 0 && !options.ddl)
-			report(&watcher, "A SESSION WAITS", watched, result);
-		strcpy(before, found);
-		PQclear(result);
-		usleep(found[0] ? 10000 : 100000);
-	}
-	PQfinish(watcher.conn);
-	return NULL;
-}
-
 /* ---- the end ---- */
 
 /* When all is quiet, everything is compared once more, and again from a warm store. */
@@ -297,15 +207,29 @@ compare_everything(Session *s)
 {
 	for (int round = 0; round < 2; round++)
 		for (int schema = 0; schema < 2; schema++)
-			for (int i = 0; i < NVIEWS; i++)
+			for (int i = 0; i < nviews; i++)
 			{
 				char		sql[SQL_MAX];
 
 				compare_sql(sql, sizeof(sql), &views[i], schemas[schema], "*", "");
 				compare(s, sql, &compared[schema][i]);
+				if (options.control)
+					continue;
 				snprintf(sql, sizeof(sql), "SELECT * FROM tview.verify('%s.tv_%s')", schemas[schema], views[i].name);
 				compare(s, sql, &other_compared);
 			}
+}
+
+static void
+print_stores(void)
+{
+	print_query(sessions[0].conn, "use of the stores",
+				"SELECT (SELECT srvname FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE ftrelid = tview) AS server,"
+				" sum(served) AS served, sum(recomputed) AS recomputed, sum(stored) AS stored,"
+				" sum(hollowed) AS hollowed, sum(mismatched) AS mismatched, sum(bypassed) AS bypassed,"
+				" (SELECT jsonb_object_agg(k, n) FROM (SELECT k, sum(v::bigint) AS n FROM tview.cache_stats c, jsonb_each_text(c.bypass_reasons) e(k, v) GROUP BY k) x) AS reasons"
+				" FROM tview.cache_stats GROUP BY 1");
+	print_query(sessions[0].conn, "stores", "SELECT server, epoch, map_used, marks_pending, last_reset, reset_reason, state FROM tview.store");
 }
 
 static int
@@ -315,21 +239,19 @@ summarise(void)
 	int			n = 0;
 
 	for (int schema = 0; schema < 2; schema++)
-		for (int i = 0; i < NVIEWS; i++)
+		for (int i = 0; i < nviews; i++)
 			total += compared[schema][i];
 	printf("# %ld compared reads, %ld statements, %ld commits, %ld prepared, %ld rollbacks after errors, %ld expected errors, %ld reads over doubled keys, %ld backends ended\n",
 		   total, statements, commits, prepares, rollbacks, expected_errors, doubled_keys, ended_backends);
 	printf("# %d sessions, %.1f s, slowest read %.1f ms, seed %llu%s\n# slowest: %s\n", options.sessions, now() - started,
 		   slowest_read_us / 1000.0, (unsigned long long) options.seed, options.serial ? ", serial" : "", slowest_read);
-	print_query(sessions[0].conn, "use of the stores",
-				"SELECT (SELECT srvname FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE ftrelid = tview) AS server,"
-				" sum(served) AS served, sum(recomputed) AS recomputed, sum(stored) AS stored,"
-				" sum(hollowed) AS hollowed, sum(mismatched) AS mismatched, sum(bypassed) AS bypassed,"
-				" (SELECT jsonb_object_agg(k, n) FROM (SELECT k, sum(v::bigint) AS n FROM tview.cache_stats c, jsonb_each_text(c.bypass_reasons) e(k, v) GROUP BY k) x) AS reasons"
-				" FROM tview.cache_stats GROUP BY 1");
-	print_query(sessions[0].conn, "stores", "SELECT server, epoch, map_used, marks_pending, last_reset, reset_reason, state FROM tview.store");
+	printf("# %ld cursors WITH HOLD, %ld scrolled, %ld DDL commands\n", held_cursors, scrolled_cursors, ddl_done);
+	print_errors();
+	print_waits();
+	if (!options.control)
+		print_stores();
 	for (int schema = 0; schema < 2; schema++)
-		for (int i = 0; i < NVIEWS; i++)
+		for (int i = 0; i < nviews; i++)
 			printf("%s %d - %s.tv_%s equals its view in %ld reads\n",
 				   compared[schema][i] > 0 ? "ok" : "not ok", ++n, schemas[schema], views[i].name, compared[schema][i]);
 	printf("%s %d - joins, cursors and self-checks agree in %ld reads\n", other_compared > 0 ? "ok" : "not ok", ++n, other_compared);
@@ -343,7 +265,7 @@ static void
 usage(void)
 {
 	puts("storm [--database NAME] [--sessions N] [--duration SECONDS] [--seed N]\n"
-		 "      [--serial] [--steps N] [--ddl] [--terminate MS] [--crash MS]\n"
+		 "      [--serial] [--steps N] [--ddl] [--terminate MS] [--crash MS] [--control]\n"
 		 "      [--keep-going] [--trace FILE]");
 }
 
@@ -355,7 +277,7 @@ main(int argc, char **argv)
 		{"duration", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
 		{"serial", no_argument, NULL, '1'}, {"steps", required_argument, NULL, 'c'},
 		{"terminate", required_argument, NULL, 'm'}, {"crash", required_argument, NULL, 'K'},
-		{"ddl", no_argument, NULL, 'x'}, {"keep-going", no_argument, NULL, 'k'},
+		{"ddl", no_argument, NULL, 'x'}, {"control", no_argument, NULL, 'p'}, {"keep-going", no_argument, NULL, 'k'},
 		{"trace", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}
 	};
 	pthread_t	watcher;
@@ -373,6 +295,7 @@ main(int argc, char **argv)
 			case '1': options.serial = true; break;
 			case 'c': options.steps = atol(optarg); break;
 			case 'x': options.ddl = true; break;
+			case 'p': options.control = true; break;
 			case 'm': options.terminate = atoi(optarg); break;
 			case 'K': options.crash = atoi(optarg); break;
 			case 'k': options.keep_going = true; break;
@@ -388,11 +311,10 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# seed %llu, %d sessions\n", (unsigned long long) options.seed, options.sessions);
 	if (options.trace)
-		trace = fopen(options.trace, "w");
-	scheduler.random = options.seed;
+		trace_to(options.trace);
+	turns_begin();
 	for (int i = 0; i < options.sessions; i++)
 	{
-		pthread_cond_init(&turn_conds[i], NULL);
 		sessions[i].id = i;
 		sessions[i].random = options.seed * UINT64_C(1000003) + (uint64_t) i * UINT64_C(7919);
 		connect_session(&sessions[i]);

@@ -1,10 +1,10 @@
 /*
- * storm_writes.h
- *		Writes, DDL, and the end of prepared transactions.
- *		A part of storm.c, which includes it: one program, four files.
+ * writes.c
+ *		Writes to the base tables, and what concerns the stores.
  */
-#ifndef STORM_WRITES_H
-#define STORM_WRITES_H
+#include "storm.h"
+
+#include <stdio.h>
 
 /* ---- writes ---- */
 
@@ -217,8 +217,39 @@ write_event(Session *s)
 	}
 }
 
-/* TRUNCATE: older snapshots, too, find the table empty, or what came after. */
+/* What v_misc reads: an enum, a list of partitions that come and go, a table that moves. */
 static void
+write_misc(Session *s)
+{
+	int			n = pick(s, TAGS);
+
+	switch (pick(s, 7))
+	{
+		case 1:
+		case 2:
+			run(s, "INSERT INTO app.tb_reading VALUES (%d, %d, %d)", n, pick(s, 3), pick(s, 99));
+			break;
+		case 3:
+			run(s, "UPDATE app.tb_reading SET value = value + 1 WHERE fk_tag = %d", n);
+			break;
+		case 4:
+			run(s, "DELETE FROM app.tb_reading WHERE value %% 7 = %d", pick(s, 7) - 1);
+			break;
+		case 5:
+			/* a partition, or what was one */
+			run(s, "UPDATE app.tb_reading_%d SET value = %d WHERE fk_tag = %d", pick(s, 3), pick(s, 99), n);
+			break;
+		case 6:
+			/* a view that can be written through: the table behind it moves */
+			run(s, "UPDATE app.far SET note = 'note %d' WHERE fk_tag = %d", pick(s, 99), n);
+			break;
+		default:
+			run(s, "UPDATE app.tb_tag SET grade = (enum_range(NULL::app.grade))[%d] WHERE pk_tag = %d", pick(s, 3), n);
+	}
+}
+
+/* TRUNCATE: older snapshots, too, find the table empty, or what came after. */
+void
 truncate_and_refill(Session *s)
 {
 	static const char *const tables[] = {"tb_comment", "tb_post_tag", "tb_event_3", "tb_event", "tb_tag", "tb_company"};
@@ -231,8 +262,15 @@ truncate_and_refill(Session *s)
 		"INSERT INTO app.tb_company SELECT g, app.uid(1, g), 'again ' || g, 'de' FROM generate_series(1, 6) g",
 	};
 	int			i = pick(s, 6) - 1;
+	bool		done;
 
-	if (!run(s, "TRUNCATE app.%s", tables[i]))
+	/* who waits for long makes everybody wait: a few milliseconds, or never */
+	if (!options.serial && !run(s, "SET lock_timeout = '30ms'"))
+		return;
+	done = run(s, "TRUNCATE app.%s", tables[i]);
+	if (!options.serial && PQtransactionStatus(s->conn) != PQTRANS_INERROR)
+		run(s, "SET lock_timeout = '%dms'", LOCK_TIMEOUT_MS);
+	if (!done)
 		return;
 	if (chance(s, 40))
 		read_something(s);
@@ -241,7 +279,7 @@ truncate_and_refill(Session *s)
 }
 
 /* Empties a TVIEW, changes what it reads, and has it built by a read of all of it. */
-static void
+void
 build_over_own_writes(Session *s)
 {
 	static const char *const deletes[] = {
@@ -254,7 +292,7 @@ build_over_own_writes(Session *s)
 	const View *v = &views[i];
 	char		sql[SQL_MAX];
 
-	if (!run(s, "SELECT tview.reset('%s.tv_%s')", schemas[schema], v->name))
+	if (!options.control && !run(s, "SELECT tview.reset('%s.tv_%s')", schemas[schema], v->name))
 		return;
 	if (chance(s, 70))
 	{
@@ -301,15 +339,16 @@ write_rarely(Session *s)
 			build_over_own_writes(s);
 			break;
 		case 9:
-			if (chance(s, 8))
+			if (chance(s, 8) && !options.control)
 				run(s, "SELECT tview.reset('%s')", chance(s, 50) ? "roomy" : "tiny");
 			break;
 		case 10:
 		case 11:
-			if (!s->serializable)
+			if (!s->serializable && !options.control)
 				run(s, "SELECT tview.refresh('%s.tv_%s')", schemas[pick(s, 2) - 1], views[random_view(s)].name);
 			break;
 		default:
+			if (!options.control)
 			{
 				char		sql[200];
 
@@ -319,7 +358,7 @@ write_rarely(Session *s)
 	}
 }
 
-static void
+void
 write_something(Session *s)
 {
 	int			dice = pick(s, 100);
@@ -332,132 +371,12 @@ write_something(Session *s)
 		write_post(s);
 	else if (dice <= 76)
 		write_comment(s);
-	else if (dice <= 85)
+	else if (dice <= 84)
 		write_tag(s);
-	else if (dice <= 95)
+	else if (dice <= 88)
+		write_misc(s);
+	else if (dice <= 96)
 		write_event(s);
 	else
 		write_rarely(s);
 }
-
-/* ---- DDL, where asked for ---- */
-
-static void
-change_definition(Session *s)
-{
-	static const char *const tables[] = {"tb_company", "tb_user", "tb_post", "tb_comment", "tb_event"};
-	const char *table = tables[pick(s, 5) - 1];
-	int			dice = pick(s, 6);
-
-	if (s->in_transaction)
-		return;
-	if (dice == 1)
-		run(s, "ALTER TABLE app.%s ADD COLUMN IF NOT EXISTS extra%d int DEFAULT %d", table, pick(s, 3), pick(s, 9));
-	else if (dice == 2)
-		run(s, "ALTER TABLE app.%s DROP COLUMN IF EXISTS extra%d", table, pick(s, 3));
-	else if (dice == 3)
-		run(s, "CREATE OR REPLACE VIEW app.v_company AS SELECT c.pk_company, c.id,"
-			" jsonb_build_object('id', c.id, 'name', c.name, 'country', c.country, 'v', %d,"
-			" 'users', (SELECT count(*) FROM app.tb_user u WHERE u.fk_company = c.pk_company %s)) AS data FROM app.tb_company c",
-			pick(s, 5), chance(s, 50) ? "AND u.active" : "");
-	else if (dice == 4)
-		run(s, "CREATE OR REPLACE VIEW app.v_latest AS SELECT u.pk_user AS pk_latest, u.id,"
-			" jsonb_build_object('name', u.name, 'v', %d, 'n', (SELECT max(k.body) FROM app.tb_comment k WHERE k.fk_user = u.pk_user)) AS data"
-			" FROM app.tb_user u", pick(s, 5));
-	else if (dice == 5)
-	{
-		run(s, "ALTER TABLE app.%s ALTER COLUMN unused TYPE %s", tables[pick(s, 4) - 1], chance(s, 50) ? "int8" : "int4");
-	}
-	else
-	{
-		if (!run(s, "BEGIN"))
-			return;
-		s->in_transaction = true;
-		if (run(s, "ALTER TABLE app.%s DISABLE TRIGGER ALL", table) && s->in_transaction &&
-			run(s, "UPDATE app.%s SET id = id WHERE false", table) && s->in_transaction &&
-			run(s, "ALTER TABLE app.%s ENABLE TRIGGER ALL", table) && s->in_transaction)
-			read_condition(s);
-		if (s->in_transaction)
-			run(s, chance(s, 50) ? "COMMIT" : "ROLLBACK");
-		s->in_transaction = false;
-	}
-}
-
-/* ---- prepared transactions, ended by whichever session comes by ---- */
-
-static pthread_mutex_t gid_lock = PTHREAD_MUTEX_INITIALIZER;
-static char gids[GIDS_MAX][GID_SIZE];
-static int	ngids = 0;
-static int	gid_count = 0;
-
-/* Takes one out of the list; false when there is none. */
-static bool
-take_gid(Session *s, char *gid)
-{
-	int			i;
-
-	pthread_mutex_lock(&gid_lock);
-	if (ngids == 0)
-	{
-		pthread_mutex_unlock(&gid_lock);
-		return false;
-	}
-	i = pick(s, ngids) - 1;
-	memcpy(gid, gids[i], GID_SIZE);
-	memcpy(gids[i], gids[--ngids], GID_SIZE);
-	pthread_mutex_unlock(&gid_lock);
-	return true;
-}
-
-/* Where connections get lost the list is not to be trusted: asks the server. */
-static bool
-find_gid(Session *s, char *gid)
-{
-	PGresult   *result = run_kind(s, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-								  " ORDER BY random() LIMIT 1", true);
-	bool		found = result && PQntuples(result) == 1;
-
-	if (found)
-		snprintf(gid, GID_SIZE, "%s", PQgetvalue(result, 0, 0));
-	PQclear(result);
-	return found;
-}
-
-static void
-end_prepared(Session *s, bool all)
-{
-	char		gid[GID_SIZE];
-
-	do
-	{
-		if (!(options.terminate || options.crash ? find_gid(s, gid) : take_gid(s, gid)))
-			return;
-		run(s, "%s PREPARED '%s'", chance(s, 70) ? "COMMIT" : "ROLLBACK", gid);
-	} while (all);
-}
-
-static void
-prepare_transaction(Session *s)
-{
-	char		gid[GID_SIZE];
-	bool		room;
-
-	pthread_mutex_lock(&gid_lock);
-	room = ngids < GIDS_MAX - 4;
-	snprintf(gid, sizeof(gid), "g%d", gid_count++);
-	pthread_mutex_unlock(&gid_lock);
-	if (!room)
-	{
-		run(s, "COMMIT");
-		return;
-	}
-	if (!run(s, "PREPARE TRANSACTION '%s'", gid))
-		return;
-	COUNT(prepares);
-	pthread_mutex_lock(&gid_lock);
-	if (ngids < GIDS_MAX)
-		memcpy(gids[ngids++], gid, GID_SIZE);
-	pthread_mutex_unlock(&gid_lock);
-}
-
-#endif

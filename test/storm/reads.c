@@ -1,15 +1,43 @@
 /*
- * storm_reads.h
- *		Reads, each compared with its view.
- *		A part of storm.c, which includes it: one program, four files.
+ * reads.c
+ *		Reads, each compared with its view in the same statement.
  */
-#ifndef STORM_READS_H
-#define STORM_READS_H
+#include "storm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what is read ---- */
+
+const View views[] = {
+	{"company", COMPANIES, 1, COMPANIES, {0}, {0}, "app"},
+	{"user", USERS, 2, USERS, {"fk_company", "fk_manager"}, {COMPANIES, USERS}, "app"},
+	{"post", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
+	{"comment", COMMENTS, 4, COMMENTS, {"fk_post", "fk_user"}, {POSTS, USERS}, "app"},
+	{"card", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
+	{"stat", USERS, 2, USERS, {"fk_company"}, {COMPANIES}, "app"},
+	{"rank", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
+	{"tag", TAGS, 5, TAGS, {0}, {0}, "app"},
+	{"event", EVENTS, 6, EVENTS, {"fk_user", "kind"}, {USERS, 4}, "app"},
+	{"latest", USERS, 2, USERS, {0}, {0}, "app"},
+	{"doc", COMPANIES, 1, COMPANIES, {0}, {0}, "app"},
+	{"thread", COMMENTS, 4, COMMENTS, {"fk_parent"}, {COMMENTS}, "app"},
+	{"near", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
+	{"chain", USERS, 2, USERS, {0}, {0}, "app"},
+	{"local", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "app"},
+	{"misc", TAGS, 5, TAGS, {0}, {0}, "app"},
+	{"feed", POSTS, 3, POSTS, {"fk_user"}, {USERS}, "oracle"},
+	{"deep", COMMENTS, 4, COMMENTS, {"fk_post"}, {POSTS}, "oracle"},
+};
+
+const int nviews = sizeof(views) / sizeof(views[0]);
+
+const char *const schemas[2] = {"app", "tiny"};
 
 /* ---- reads ---- */
 
 /* Reports a difference, unless the session's snapshot has a key twice (see schema.sql). */
-static void
+void
 report_difference(Session *s, const char *what, const char *sql, PGresult *result)
 {
 	PGresult   *doubled;
@@ -25,10 +53,10 @@ report_difference(Session *s, const char *what, const char *sql, PGresult *resul
 }
 
 /* Runs a statement that returns the differences. */
-static bool
+bool
 compare(Session *s, const char *sql, long *count)
 {
-	PGresult   *result = run_kind(s, sql, true);
+	PGresult   *result = run_kind(s, sql, READ);
 
 	if (result == NULL)
 		return false;
@@ -42,7 +70,7 @@ compare(Session *s, const char *sql, long *count)
 }
 
 /* The statement that compares: multisets of rows, each side read once. */
-static void
+void
 compare_sql(char *sql, size_t size, const View *v, const char *schema, const char *columns, const char *rest)
 {
 	snprintf(sql, size,
@@ -63,7 +91,7 @@ key_list(Session *s, char *buffer, size_t size, int domain)
 	return buffer;
 }
 
-static void
+void
 random_condition(Session *s, const View *v, char *rest, size_t size)
 {
 	char		list[100];
@@ -137,13 +165,13 @@ random_condition(Session *s, const View *v, char *rest, size_t size)
 	}
 }
 
-static int
+int
 random_view(Session *s)
 {
-	return pick(s, NVIEWS) - 1;
+	return pick(s, nviews) - 1;
 }
 
-static void
+void
 read_condition(Session *s)
 {
 	int			i = random_view(s);
@@ -176,72 +204,144 @@ read_condition(Session *s)
 	compare(s, sql, &compared[schema][i]);
 }
 
-/* Prepared statements with parameters, also under generic plans. */
-static void
-read_prepared(Session *s)
+/* ---- prepared statements with parameters, mostly under generic plans ---- */
+
+/* What they look for; the number is a bit in Session.prepared. */
+enum
 {
-	static const char *const types[] = {"int", "bigint", "text", "int[]", "int, int", "int, int", "int"};
-	int			i = random_view(s);
-	int			schema = pick(s, 2) - 1;
-	int			kind = pick(s, 7) - 1;
+	BY_KEY, BY_BIGINT, BY_ID, BY_KEYS, FORWARD, BACKWARD, BY_FK, RANGE, NKINDS
+};
+
+/* Prepares a statement, unless it is; false after an error. */
+static bool
+prepare_read(Session *s, int schema, int i, int kind)
+{
+	static const char *const types[NKINDS] = {"int", "bigint", "text", "int[]", "int, int", "int, int", "int", "int, int"};
 	const View *v = &views[i];
 	char		rest[200];
 	char		sql[SQL_MAX];
-	char		prepare[SQL_MAX + 200];
-	char		list[100];
 
-	if (kind == 6 && v->fks[0] == NULL)
-		kind = 0;
-	if (!(s->prepared[schema][i] & (UINT64_C(1) << kind)))
-	{
-		switch (kind)
-		{
-			case 0:
-			case 1:
-				snprintf(rest, sizeof(rest), "WHERE pk_%s = $1", v->name);
-				break;
-			case 2:
-				snprintf(rest, sizeof(rest), "WHERE id = $1::text::uuid");
-				break;
-			case 3:
-				snprintf(rest, sizeof(rest), "WHERE pk_%s = ANY ($1)", v->name);
-				break;
-			case 4:
-				snprintf(rest, sizeof(rest), "WHERE pk_%s > $1 ORDER BY pk_%s LIMIT $2", v->name, v->name);
-				break;
-			case 5:
-				snprintf(rest, sizeof(rest), "WHERE pk_%s < $1 ORDER BY pk_%s DESC LIMIT $2", v->name, v->name);
-				break;
-			default:
-				snprintf(rest, sizeof(rest), "WHERE %s = $1", v->fks[0]);
-				break;
-		}
-		compare_sql(sql, sizeof(sql), v, schemas[schema], "*", rest);
-		snprintf(prepare, sizeof(prepare), "PREPARE p_%d_%d_%d (%s) AS %s", schema, i, kind, types[kind], sql);
-		if (!run(s, "%s", prepare))
-			return;
-		s->prepared[schema][i] |= UINT64_C(1) << kind;
-	}
+	if (s->prepared[schema][i] & (UINT64_C(1) << kind))
+		return true;
 	switch (kind)
 	{
-		case 2:
+		case BY_KEY:
+		case BY_BIGINT:
+			snprintf(rest, sizeof(rest), "WHERE pk_%s = $1", v->name);
+			break;
+		case BY_ID:
+			snprintf(rest, sizeof(rest), "WHERE id = $1::text::uuid");
+			break;
+		case BY_KEYS:
+			snprintf(rest, sizeof(rest), "WHERE pk_%s = ANY ($1)", v->name);
+			break;
+		case FORWARD:
+			snprintf(rest, sizeof(rest), "WHERE pk_%s > $1 ORDER BY pk_%s LIMIT $2", v->name, v->name);
+			break;
+		case BACKWARD:
+			snprintf(rest, sizeof(rest), "WHERE pk_%s < $1 ORDER BY pk_%s DESC LIMIT $2", v->name, v->name);
+			break;
+		case RANGE:
+			snprintf(rest, sizeof(rest), "WHERE pk_%s >= $1 AND pk_%s < $1 + $2", v->name, v->name);
+			break;
+		default:
+			snprintf(rest, sizeof(rest), "WHERE %s = $1", v->fks[0]);
+			break;
+	}
+	compare_sql(sql, sizeof(sql), v, schemas[schema], "*", rest);
+	if (!run(s, "PREPARE p_%d_%d_%d (%s) AS %s", schema, i, kind, types[kind], sql))
+		return false;
+	s->prepared[schema][i] |= UINT64_C(1) << kind;
+	return true;
+}
+
+/* EXECUTE with random arguments. */
+static void
+execute_sql(Session *s, char *sql, size_t size, int schema, int i, int kind)
+{
+	const View *v = &views[i];
+	char		list[100];
+
+	switch (kind)
+	{
+		case BY_ID:
 			snprintf(list, sizeof(list), "app.uid(%d, %d)::text", v->id_kind, pick(s, v->id_domain));
 			break;
-		case 3:
+		case BY_KEYS:
 			list[0] = '\'';
 			list[1] = '{';
 			key_list(s, list + 2, sizeof(list) - 5, v->domain);
 			strcat(list, "}'");
 			break;
-		case 4:
-		case 5:
+		case FORWARD:
+		case BACKWARD:
+		case RANGE:
 			snprintf(list, sizeof(list), "%d, %d", pick(s, v->domain), pick(s, 5));
 			break;
 		default:
-			snprintf(list, sizeof(list), "%d", pick(s, kind == 6 ? v->fk_domains[0] : v->domain));
+			snprintf(list, sizeof(list), "%d", pick(s, kind == BY_FK ? v->fk_domains[0] : v->domain));
 	}
-	snprintf(sql, sizeof(sql), "EXECUTE p_%d_%d_%d (%s)", schema, i, kind, list);
+	snprintf(sql, size, "EXECUTE p_%d_%d_%d (%s)", schema, i, kind, list);
+}
+
+static int
+random_kind(Session *s, const View *v)
+{
+	int			kind = pick(s, NKINDS) - 1;
+
+	return kind == BY_FK && v->fks[0] == NULL ? BY_KEY : kind;
+}
+
+static void
+read_prepared(Session *s)
+{
+	int			i = random_view(s);
+	int			schema = pick(s, 2) - 1;
+	int			kind = random_kind(s, &views[i]);
+	char		sql[SQL_MAX];
+
+	if (!prepare_read(s, schema, i, kind))
+		return;
+	execute_sql(s, sql, sizeof(sql), schema, i, kind);
 	compare(s, sql, &compared[schema][i]);
+}
+
+/*
+ * Several of one TVIEW in one message: a statement each, with a snapshot of
+ * its own in READ COMMITTED.  Most of the reads of a long run are these, for
+ * they cost neither planning nor a round trip.
+ */
+static void
+read_several(Session *s)
+{
+	int			i = random_view(s);
+	int			schema = pick(s, 2) - 1;
+	int			n = 3 + pick(s, 22);
+	char		sql[SQL_MAX] = "";
+	size_t		used = 0;
+	PGresult   *result;
+
+	for (int k = 0; k < n; k++)
+	{
+		int			kind = random_kind(s, &views[i]);
+
+		/* another one is prepared now and then */
+		if (!(s->prepared[schema][i] & (UINT64_C(1) << kind)))
+		{
+			if (k > 0 && !chance(s, 20))
+				continue;
+			if (!prepare_read(s, schema, i, kind))
+				return;
+		}
+		execute_sql(s, sql + used, sizeof(sql) - used, schema, i, kind);
+		used += strlen(sql + used);
+		sql[used++] = ';';
+		sql[used] = '\0';
+	}
+	result = run_several(s, sql, &compared[schema][i]);
+	if (result != NULL)
+		report_difference(s, "MISMATCH in one of several reads", sql, result);
+	PQclear(result);
 }
 
 /* Joins of tv_* with base tables and with each other. */
@@ -279,96 +379,6 @@ read_joined(Session *s)
 	compare(s, sql, &other_compared);
 }
 
-static void write_something(Session *s);
-
-static int
-compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/*
- * A cursor over both, fetched piecewise while others commit and this session
- * writes; the rows are compared here.
- */
-static void
-read_cursor(Session *s)
-{
-	int			i = random_view(s);
-	int			schema = pick(s, 2) - 1;
-	const View *v = &views[i];
-	char		rest[400];
-	char		sql[SQL_MAX];
-	bool		scroll = chance(s, 20);
-	int			name = pick(s, 1000000);
-	char	  **sides[2] = {NULL, NULL};
-	int			n[2] = {0, 0};
-	bool		good = true;
-	PGresult   *result;
-
-	random_condition(s, v, rest, sizeof(rest));
-	snprintf(sql, sizeof(sql), "DECLARE c%d %s CURSOR FOR SELECT 0 AS side, t::text FROM (SELECT * FROM %s.tv_%s t %s) t"
-			 " UNION ALL SELECT 1, t::text FROM (SELECT * FROM %s.v_%s t %s) t", name, scroll ? "SCROLL" : "",
-			 schemas[schema], v->name, rest, v->oracle, v->name, rest);
-	if (!run(s, "%s", sql))
-		return;
-	while (good)
-	{
-		int			wanted = pick(s, 12);
-
-		snprintf(sql, sizeof(sql), "FETCH %d FROM c%d", wanted, name);
-		result = run_kind(s, sql, true);
-		if (result == NULL)
-		{
-			good = false;
-			break;
-		}
-		for (int r = 0; r < PQntuples(result); r++)
-		{
-			int			side = PQgetvalue(result, r, 0)[0] - '0';
-
-			sides[side] = realloc(sides[side], (size_t) (n[side] + 1) * sizeof(char *));
-			sides[side][n[side]++] = strdup(PQgetvalue(result, r, 1));
-		}
-		if (PQntuples(result) < wanted)
-		{
-			PQclear(result);
-			break;
-		}
-		PQclear(result);
-		if (chance(s, 25) && !s->read_only)
-			write_something(s);
-		if (!s->in_transaction || stop || PQtransactionStatus(s->conn) != PQTRANS_INTRANS)
-			good = false;
-		if (chance(s, 20) && !options.serial)
-			usleep((useconds_t) pick(s, 20000));
-	}
-	if (good)
-	{
-		qsort(sides[0], (size_t) n[0], sizeof(char *), compare_strings);
-		qsort(sides[1], (size_t) n[1], sizeof(char *), compare_strings);
-		for (int r = 0; r < n[0] || r < n[1]; r++)
-		{
-			if (r < n[0] && r < n[1] && strcmp(sides[0][r], sides[1][r]) == 0)
-				continue;
-			snprintf(sql, sizeof(sql), "cursor over %s.tv_%s %s: %d rows, %d expected, first difference at %d\n# tview %.2000s\n# view  %.2000s",
-					 schemas[schema], v->name, rest, n[0], n[1], r,
-					 r < n[0] ? sides[0][r] : "-", r < n[1] ? sides[1][r] : "-");
-			report_difference(s, "MISMATCH in a cursor", sql, NULL);
-			break;
-		}
-		COUNT(other_compared);
-		/* a savepoint's rollback may have closed it; then recover() repairs */
-		run(s, "CLOSE c%d", name);
-	}
-	for (int side = 0; side < 2; side++)
-	{
-		for (int r = 0; r < n[side]; r++)
-			free(sides[side][r]);
-		free(sides[side]);
-	}
-}
-
 /* A read beside a write in the same statement: it must not see the write. */
 static void
 read_beside_write(Session *s)
@@ -395,7 +405,7 @@ read_beside_write(Session *s)
 #pragma GCC diagnostic pop
 	snprintf(sql, sizeof(sql), "WITH w AS (%s) SELECT d.* FROM (SELECT count(*) FROM w) w FULL JOIN (%s) d ON true WHERE d.x IS NOT NULL",
 			 write, inner);
-	result = run_kind(s, sql, false);
+	result = run_kind(s, sql, WRITE);
 	if (result == NULL)
 		return;
 	if (PQntuples(result) > 0)
@@ -406,21 +416,23 @@ read_beside_write(Session *s)
 	COUNT(compared[schema][i]);
 }
 
-static void
+void
 read_something(Session *s)
 {
 	int			dice = pick(s, 100);
 
-	if (dice <= 55)
+	if (dice <= 34)
 		read_condition(s);
-	else if (dice <= 82)
+	else if (dice <= 52)
 		read_prepared(s);
-	else if (dice <= 92)
+	else if (dice <= 80)
+		read_several(s);
+	else if (dice <= 91)
 		read_joined(s);
 	else if (dice <= 96 && !s->read_only)
 		read_beside_write(s);
 	else if (s->in_transaction)
 		read_cursor(s);
+	else
+		read_held_cursor(s);
 }
-
-#endif
