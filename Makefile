@@ -15,6 +15,8 @@
 #	make stop-points	a library for tests, with places where to hold a backend
 #	make format	rewrites src/ the way lint wants it
 #	make coverage	line coverage of the tests, in coverage/
+#	make valgrind	a part of the tests under valgrind's memcheck
+#	make memory	what long sessions hold, at full length
 #	make bench	ratios to native tables, in tmp/bench; SCALE=0.1 ROUNDS=20
 #			is quick, CASES="pk_prepared full_scan" selects
 #	make bench-check	instruction counts of a handful of paths against those
@@ -147,6 +149,12 @@ format:
 coverage:
 	@ci/coverage
 
+valgrind:
+	@ci/valgrind
+
+memory:
+	@LONG=1 FILE_LIMIT=7200 T=016_long_session ci/test tap
+
 bench:
 	@bench/run
 
@@ -163,4 +171,4 @@ export PG_CONFIG T MAKE DURATION SESSIONS SEED TESTS JOBS CONTROL
 export VIEWS WORLD FAILURES
 export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories random sqlsmith lint format coverage bench bench-check demo demo-stop
+.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories random sqlsmith lint format coverage valgrind memory bench bench-check demo demo-stop

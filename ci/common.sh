@@ -121,14 +121,15 @@ server_create()
 	EOF
 }
 
-# server_start DIR: and leaves its address in PGHOST, PGUSER.
+# server_start DIR: and leaves its address in PGHOST, PGUSER.  The program is
+# server_program, if that is set.
 server_start()
 {
 	local dir=$1
 	PGHOST=$(cat "$dir/socket")
 	export PGHOST PGUSER=postgres
 	as_server "$dir" "$pg_bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 \
-		start >/dev/null ||
+		${server_program:+-p "$server_program"} start >/dev/null ||
 		{
 			tail -n 20 "$dir/log" >&2
 			die "the private server did not start"

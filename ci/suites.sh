@@ -7,7 +7,7 @@
 all_suites=(unit model regress isolation stops pgtap tap storm history random)
 
 # A hanging test fails instead of holding up everybody.
-readonly suite_limit=600 file_limit=420
+readonly suite_limit=${SUITE_LIMIT:-600} file_limit=${FILE_LIMIT:-420}
 
 count_results()
 {
