@@ -3,9 +3,10 @@
  *		Changes of definitions, for --ddl: one session at a time, so that errors
  *		are not those of two commands on one object.
  *
- * What takes no lock of its own (functions, enums) locks a table that the view
- * reads first: whoever is in the middle of a statement plans and runs it with
- * one definition, as a catalog knows no snapshots.
+ * What takes no lock that a reader waits for (functions, enums, ATTACH) locks a
+ * table that the view reads first: catalogs know no snapshots, and a statement
+ * that was planned before and runs after it would show the view's plan of
+ * before beside a TVIEW that is computed after.
  */
 #include "storm.h"
 
@@ -76,13 +77,16 @@ change_function(Session *s)
 static bool
 change_name(Session *s)
 {
+	bool		near = chance(s, 50);
+
 	switch (pick(s, 3))
 	{
 		case 1:
 			return run_ddl(s, "ALTER SCHEMA %s", chance(s, 50) ? "far RENAME TO near" : "near RENAME TO far");
 		case 2:
-			return run_ddl(s, "DO $$ DECLARE t regclass := (SELECT oid FROM pg_class WHERE relname IN ('tb_far', 'tb_near'));"
-						   " BEGIN EXECUTE format('ALTER TABLE %%s RENAME TO %s', t); END $$", chance(s, 50) ? "tb_near" : "tb_far");
+			return run_ddl(s, "DO $$ DECLARE t regclass := (SELECT oid FROM pg_class WHERE relname = '%s');"
+						   " BEGIN IF t IS NOT NULL THEN EXECUTE format('ALTER TABLE %%s RENAME TO %s', t); END IF; END $$",
+						   near ? "tb_far" : "tb_near", near ? "tb_near" : "tb_far");
 		default:
 			return run_ddl(s, "ALTER TABLE app.tb_reading_1 SET SCHEMA tiny") &&
 				run_ddl(s, "ALTER TABLE tiny.tb_reading_1 SET SCHEMA app");
@@ -100,7 +104,7 @@ change_partition(Session *s)
 			return run_ddl(s, "ALTER TABLE app.tb_reading DETACH PARTITION app.tb_reading_%d", n);
 		case 2:
 			return run_ddl(s, "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = 'app.tb_reading_%d'::regclass) THEN"
-						   " DELETE FROM app.tb_reading_%d WHERE kind <> %d;"
+						   " LOCK TABLE app.tb_tag IN ACCESS EXCLUSIVE MODE; DELETE FROM app.tb_reading_%d WHERE kind <> %d;"
 						   " ALTER TABLE app.tb_reading ATTACH PARTITION app.tb_reading_%d FOR VALUES IN (%d); END IF; END $$", n, n, n, n, n);
 		case 3:
 			return run_ddl(s, "CREATE TABLE IF NOT EXISTS app.tb_reading_4 PARTITION OF app.tb_reading FOR VALUES IN (4)") &&
