@@ -124,8 +124,7 @@ change_index(Session *s)
 		case 2:
 			return run_ddl(s, "DROP INDEX IF EXISTS app.i_comment_user");
 		default:
-			return run_ddl(s, "ALTER TABLE app.tb_tag DROP CONSTRAINT tb_tag_pkey") &&
-				run_ddl(s, "ALTER TABLE app.tb_tag ADD CONSTRAINT tb_tag_pkey PRIMARY KEY (pk_tag)");
+			return run_ddl(s, "ALTER TABLE app.tb_tag DROP CONSTRAINT tb_tag_pkey, ADD CONSTRAINT tb_tag_pkey PRIMARY KEY (pk_tag)");
 	}
 }
 
