@@ -44,8 +44,8 @@ CREATE VIEW app.v_exists AS SELECT i.pk_item AS pk_exists, i.name FROM app.tb_it
 	WHERE EXISTS (SELECT FROM app.tb_link l WHERE l.fk_item = i.pk_item AND l.kind = 2);
 CREATE VIEW app.v_exists_not AS SELECT i.pk_item AS pk_exists_not, i.name FROM app.tb_item i
 	WHERE NOT EXISTS (SELECT FROM app.tb_link l WHERE i.pk_item = l.fk_item);
-CREATE VIEW app.v_exists_on AS SELECT i.pk_item AS pk_exists_on, i.name FROM app.tb_item i
-	WHERE EXISTS (SELECT FROM app.tb_link l LEFT JOIN app.tb_item j ON l.fk_item = i.pk_item WHERE l.kind = 7);
+CREATE VIEW app.v_exists_on AS SELECT i.pk_item AS pk_exists_on, (SELECT jsonb_agg(o.name ORDER BY o.pk_owner) FROM app.tb_owner o
+	WHERE EXISTS (SELECT FROM app.tb_link l LEFT JOIN app.tb_item j ON l.fk_owner = o.pk_owner WHERE l.fk_item = i.pk_item)) AS data FROM app.tb_item i;
 CREATE VIEW app.v_row_in AS SELECT i.pk_item AS pk_row_in, i.name FROM app.tb_item i
 	WHERE (i.pk_item, i.fk_owner) IN (SELECT l.fk_item, l.fk_owner FROM app.tb_link l);
 CREATE VIEW app.v_through AS SELECT i.pk_item AS pk_through, (SELECT jsonb_agg(o.name ORDER BY o.pk_owner) FROM app.tb_owner o
