@@ -153,7 +153,7 @@ valgrind:
 	@ci/valgrind
 
 memory:
-	@LONG=1 FILE_LIMIT=7200 T=016_long_session ci/test tap
+	@LONG=1 FILE_LIMIT=7200 T=031_long_session ci/test tap
 
 bench:
 	@bench/run

@@ -68,12 +68,6 @@ tview_markset_create(MemoryContext context, uint64 position)
 }
 
 void
-tview_markset_free(TviewMarkSet *set)
-{
-	MemoryContextDelete(set->context);
-}
-
-void
 tview_markset_reset(TviewMarkSet *set, uint64 position)
 {
 	if (set->end > set->base)
@@ -88,12 +82,6 @@ uint64
 tview_markset_end(const TviewMarkSet *set)
 {
 	return set->end;
-}
-
-uint64
-tview_markset_begin(const TviewMarkSet *set)
-{
-	return set->begin;
 }
 
 /*
@@ -190,12 +178,6 @@ tview_markset_at(const TviewMarkSet *set, uint64 position)
 {
 	Assert(position >= set->base && position < set->end);
 	return &set->entries[position - set->base];
-}
-
-uint64
-tview_markset_position(const TviewMarkSet *set, const TviewMarkEntry *entry)
-{
-	return set->base + (entry - set->entries);
 }
 
 /* The entry at a chain's position + 1, NULL below the lower bound. */

@@ -34,13 +34,11 @@ typedef struct TviewMarkSet TviewMarkSet;
  */
 extern TviewMarkSet *tview_markset_create(MemoryContext context,
 										  uint64 position);
-extern void tview_markset_free(TviewMarkSet *set);
 /* Empties the set; the next mark gets the position. */
 extern void tview_markset_reset(TviewMarkSet *set, uint64 position);
 
-/* Position that the next mark gets, and the lowest one still held. */
+/* Position that the next mark gets. */
 extern uint64 tview_markset_end(const TviewMarkSet *set);
-extern uint64 tview_markset_begin(const TviewMarkSet *set);
 
 extern void tview_markset_add(TviewMarkSet *set, const TviewMark *mark);
 /* Forgets marks below the position (some may be kept for a while). */
@@ -66,9 +64,5 @@ extern const TviewMarkEntry *tview_markset_first_key(const TviewMarkSet *set,
 extern const TviewMarkEntry *tview_markset_next_key(const TviewMarkSet *set,
 													const TviewMarkEntry *entry,
 													uint64 lower);
-
-/* Position of an entry of the set. */
-extern uint64 tview_markset_position(const TviewMarkSet *set,
-									 const TviewMarkEntry *entry);
 
 #endif /* TVIEW_MARKSET_H */

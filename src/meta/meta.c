@@ -428,20 +428,3 @@ tview_meta_list(Oid serverid)
 	}
 	return oids;
 }
-
-List *
-tview_meta_dependents(Oid relid)
-{
-	List *oids = NIL;
-	ListCell *lc;
-
-	foreach(lc, tview_record_list())
-	{
-		TviewRecord *record = lfirst(lc);
-
-		if (list_member_oid(record->bases, relid) ||
-			list_member_oid(record->sources, relid))
-			oids = lappend_oid(oids, record->relid);
-	}
-	return oids;
-}

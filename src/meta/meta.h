@@ -171,9 +171,6 @@ extern int64 tview_meta_integer(Oid type, Datum value);
 /* Oids of all TVIEWs, of one server or of all (InvalidOid), palloc'd list. */
 extern List *tview_meta_list(Oid serverid);
 
-/* Oids of the TVIEWs that read relid (as base, source or partition). */
-extern List *tview_meta_dependents(Oid relid);
-
 /*
  * Schema and relation oids of the extension's own objects; InvalidOid while it
  * is not installed.

@@ -44,6 +44,8 @@ CREATE VIEW app.v_exists AS SELECT i.pk_item AS pk_exists, i.name FROM app.tb_it
 	WHERE EXISTS (SELECT FROM app.tb_link l WHERE l.fk_item = i.pk_item AND l.kind = 2);
 CREATE VIEW app.v_exists_not AS SELECT i.pk_item AS pk_exists_not, i.name FROM app.tb_item i
 	WHERE NOT EXISTS (SELECT FROM app.tb_link l WHERE i.pk_item = l.fk_item);
+CREATE VIEW app.v_exists_on AS SELECT i.pk_item AS pk_exists_on, (SELECT jsonb_agg(o.name ORDER BY o.pk_owner) FROM app.tb_owner o
+	WHERE EXISTS (SELECT FROM app.tb_link l LEFT JOIN app.tb_item j ON l.fk_owner = o.pk_owner WHERE l.fk_item = i.pk_item)) AS data FROM app.tb_item i;
 CREATE VIEW app.v_row_in AS SELECT i.pk_item AS pk_row_in, i.name FROM app.tb_item i
 	WHERE (i.pk_item, i.fk_owner) IN (SELECT l.fk_item, l.fk_owner FROM app.tb_link l);
 CREATE VIEW app.v_through AS SELECT i.pk_item AS pk_through, (SELECT jsonb_agg(o.name ORDER BY o.pk_owner) FROM app.tb_owner o
@@ -83,6 +85,7 @@ INSERT INTO chk.step (statement) VALUES
 	($$UPDATE app.tb_link SET kind = 1 WHERE pk_link = 2$$),
 	($$UPDATE app.tb_link SET fk_owner = 7 WHERE pk_link = 3$$),
 	($$UPDATE app.tb_link SET fk_item = 10 WHERE pk_link = 5$$),
+	($$UPDATE app.tb_link SET kind = 7 WHERE pk_link = 7$$),
 	($$DELETE FROM app.tb_link WHERE fk_item = 4$$),
 	($$UPDATE app.tb_owner SET mood = 'happy', code = 'c5', word = 'w3', span = '[3,5)' WHERE pk_owner = 1$$),
 	($$UPDATE app.tb_item SET name = 'name1', mood = 'sad', code = 'c2', word = 'w1', span = '[1,3)' WHERE pk_item = 7$$),

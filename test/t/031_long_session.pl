@@ -103,7 +103,7 @@ sub held
 }
 
 # What a client does: statements one by one, also those that fail, and cursors.
-my $statements = "$PostgreSQL::Test::Utils::tmp_check/016_statements.sql";
+my $statements = "$PostgreSQL::Test::Utils::tmp_check/031_statements.sql";
 unlink $statements;
 append_to_file($statements, join('', map { <<~"SQL" } 1 .. ($long ? 25 : 8)));
 	SELECT count(data) FROM app.tv_post WHERE pk_post = $_;
