@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_foreign_table.h"
@@ -152,4 +153,20 @@ tview_dependency_record(Oid relid, Oid viewid, const char *key, List *tables)
 			change_option(changes, table->options, "depends_on", names.data);
 	if (changes != NIL)
 		write_options(relid, table, changes);
+}
+
+bool
+tview_dependency_is_of_cast(Oid function)
+{
+	Relation casts = table_open(CastRelationId, AccessShareLock);
+	SysScanDesc scan =
+		systable_beginscan(casts, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
+	bool result = false;
+
+	while (!result && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc == function;
+	systable_endscan(scan);
+	table_close(casts, AccessShareLock);
+	return result;
 }

@@ -26,4 +26,7 @@ extern void tview_dependency_options(Oid relid, Oid viewid,
 extern void tview_dependency_record(Oid relid, Oid viewid, const char *key,
 									List *tables);
 
+/* True when a cast calls the function. */
+extern bool tview_dependency_is_of_cast(Oid function);
+
 #endif /* TVIEW_DEPENDENCY_H */

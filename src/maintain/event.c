@@ -31,6 +31,7 @@
 #include "maintain/create.h"
 #include "maintain/ddl.h"
 #include "maintain/define.h"
+#include "maintain/dependency.h"
 #include "maintain/event.h"
 #include "maintain/kin.h"
 #include "maintain/trigger.h"
@@ -192,6 +193,11 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 			*flags |= TVIEW_DEFINE_BUMP;
 			return true;
 		case ProcedureRelationId:
+			/* types alone meet no functions but those of casts */
+			if (record->functions == NIL && object->tag != NULL &&
+				!tview_dependency_is_of_cast(object->objid))
+				return false;
+			return calls_unseen(record, flags);
 		case CastRelationId:
 			return calls_unseen(record, flags);
 		case TypeRelationId:
