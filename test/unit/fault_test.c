@@ -63,8 +63,8 @@ fails(const char *name)
 
 RETURNS(int, posix_fallocate, (int fd, off_t at, off_t size), (fd, at, size))
 SETS_ERRNO(void *, mmap,
-		   (void *at, size_t size, int protection, int flags, int fd, off_t off),
-		   (at, size, protection, flags, fd, off), MAP_FAILED)
+		   (void *at, size_t size, int access, int flags, int fd, off_t off),
+		   (at, size, access, flags, fd, off), MAP_FAILED)
 SETS_ERRNO(void *, calloc, (size_t n, size_t size), (n, size), NULL)
 SETS_ERRNO(int, fstat, (int fd, struct stat *status), (fd, status), -1)
 SETS_ERRNO(int, stat, (const char *path, struct stat *status), (path, status),
