@@ -82,6 +82,8 @@ shared_server()
 		EOF
 		server_start "$server"
 	fi
+	# another suite's server may have been started since
+	PGHOST=$(cat "$server/socket")
 }
 
 # A second installation, whose library has stop points, made once; its programs
