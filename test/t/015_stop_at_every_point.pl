@@ -73,9 +73,9 @@ sub begin_psql
 # The state of a session that waits for an advisory lock: its pid, or ''.
 sub waiting
 {
-	my ($status, $out) = $node->psql('postgres', "SELECT pid FROM pg_stat_activity
-		WHERE application_name = 'held' AND wait_event = 'advisory'");
-	return $status == 0 && $out =~ /^(\d+)$/ ? $1 : '';
+	my ($status, $out) = eval { $node->psql('postgres', "SELECT pid FROM pg_stat_activity
+		WHERE application_name = 'held' AND wait_event = 'advisory'") };
+	return defined $status && $status == 0 && $out =~ /^(\d+)$/ ? $1 : '';
 }
 
 # Holds a session at the point, compares (once is enough: with settings), ends the server or the session by
@@ -111,10 +111,12 @@ try_point($_, 'SET synchronous_commit = off;', sub {
 try_point($_, '', sub {
 	my ($pid) = @_;
 	kill('KILL', $pid);
+	# the server has restarted when the other session is gone, too; psql may end
+	# before it is given its statement
 	wait_for(sub {
-		my ($status, $out) = $node->psql('postgres',
-			"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'held'");
-		return $status == 0 && $out eq '0';
+		my ($status, $out) = eval { $node->psql('postgres',
+			"SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('held', 'control')") };
+		return defined $status && $status == 0 && $out eq '0';
 	}, 60);
 }) for @points;
 
