@@ -67,7 +67,7 @@ tview_wake_is_wanted(TviewHandle *handle)
 static PGPROC *
 find_worker(const TviewWorker *worker)
 {
-	int32 pid = __atomic_load_n(&worker->pid, __ATOMIC_ACQUIRE);
+	int32 pid = __atomic_load_n(&worker->pid, __ATOMIC_SEQ_CST);
 	int32 number = __atomic_load_n(&worker->proc, __ATOMIC_ACQUIRE);
 
 	if (pid == 0 || number < 0 || number >= (int32) ProcGlobal->allProcCount ||
@@ -76,18 +76,25 @@ find_worker(const TviewWorker *worker)
 	return &ProcGlobal->allProcs[number];
 }
 
-/* Asks the postmaster for a worker; it may have no place for it. */
+/*
+ * Asks the postmaster for a worker; it may have no place for it.  One that was
+ * asked for a moment ago may be on its way, but not over a restart after a
+ * crash: that forgets it, and moves the redo pointer.
+ */
 static void
 start_worker(TviewWorker *worker, Oid serverid)
 {
 	BackgroundWorker request = {0};
 	TimestampTz now = GetCurrentTimestamp();
+	uint64 life = GetRedoRecPtr();
 	int64 last = __atomic_load_n(&worker->starting, __ATOMIC_ACQUIRE);
 
-	if ((last <= now && now - last < START_PAUSE_MS * INT64CONST(1000)) ||
+	if ((life == __atomic_load_n(&worker->life, __ATOMIC_ACQUIRE) &&
+		 last <= now && now - last < START_PAUSE_MS * INT64CONST(1000)) ||
 		!__atomic_compare_exchange_n(&worker->starting, &last, now, false,
 									 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return;
+	__atomic_store_n(&worker->life, life, __ATOMIC_RELEASE);
 	request.bgw_flags =
 		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	request.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -111,10 +118,11 @@ tview_wake(Oid serverid)
 	if (handle == NULL || MyBackendType == B_BG_WORKER || RecoveryInProgress())
 		return;
 	worker = tview_store_worker(handle->store);
+	__atomic_fetch_add(&worker->wishes, 1, __ATOMIC_SEQ_CST);
 	proc = find_worker(worker);
 	if (proc == NULL)
 		start_worker(worker, serverid);
-	else if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_ACQ_REL) != 0)
+	else if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST) != 0)
 		SetLatch(&proc->procLatch);
 }
 
@@ -133,6 +141,7 @@ tview_wake_claim(TviewHandle *handle)
 		return false;
 	__atomic_store_n(&worker->asleep, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&worker->proc, number, __ATOMIC_RELEASE);
+	__atomic_store_n(&worker->starting, 0, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -143,8 +152,14 @@ tview_wake_release(TviewHandle *handle)
 	int32 pid = MyProcPid;
 
 	(void) __atomic_compare_exchange_n(&worker->pid, &pid, 0, false,
-									   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-	__atomic_store_n(&worker->starting, 0, __ATOMIC_RELEASE);
+									   __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+}
+
+uint64
+tview_wake_wishes(TviewHandle *handle)
+{
+	return __atomic_load_n(&tview_store_worker(handle->store)->wishes,
+						   __ATOMIC_SEQ_CST);
 }
 
 void

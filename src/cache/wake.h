@@ -26,9 +26,16 @@ extern bool tview_wake_is_wanted(TviewHandle *handle);
 /* Wakes the worker or has it started; reads no catalog, never throws. */
 extern void tview_wake(Oid serverid);
 
-/* For the worker: it is (or is not) asleep from now on. */
+/*
+ * For the worker.  It takes its place, which fails when another has it, and
+ * gives it up; and it says when it is asleep.  After either of the latter it
+ * asks whether the count of calls is still the one that it knew before its
+ * last round: a call that came in between has neither woken nor started
+ * anybody.
+ */
 extern bool tview_wake_claim(TviewHandle *handle);
 extern void tview_wake_release(TviewHandle *handle);
 extern void tview_wake_set_asleep(TviewHandle *handle, bool asleep);
+extern uint64 tview_wake_wishes(TviewHandle *handle);
 
 #endif /* TVIEW_WAKE_H */

@@ -353,7 +353,9 @@ typedef struct TviewWorker
 	int32_t pid;
 	int32_t proc;	  /* how the caller finds the process */
 	uint32_t asleep;  /* 1: waits to be woken */
-	int64_t starting; /* when one was asked for last, the caller's clock */
+	uint64_t wishes;  /* counts the calls for it */
+	int64_t starting; /* when one was asked for, 0 when it has come */
+	uint64_t life;	  /* of the server, in which that was */
 } TviewWorker;
 
 /* Survives resets; valid until the store is detached. */

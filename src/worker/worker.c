@@ -146,25 +146,49 @@ sleep_for(long ms)
 	return (events & WL_LATCH_SET) != 0;
 }
 
-/*
- * Sleeps until somebody wakes us or the time is over.  A commit that came
- * after our look at the log has either seen us asleep, or we see its marks.
- */
-static bool
-sleep_until_woken(long ms)
+/* The handle of our store, NULL when it is not open. */
+static TviewHandle *
+opened_store(void)
 {
-	TviewHandle *handle = tview_handle_attached(my_server);
-	uint64 tail;
+	return tview_handle_opened(my_server) ? tview_handle_attached(my_server)
+										  : NULL;
+}
+
+/* How often we have been called so far. */
+static uint64
+count_wishes(void)
+{
+	TviewHandle *handle = opened_store();
+
+	return handle ? tview_wake_wishes(handle) : 0;
+}
+
+/* Sleeps until somebody wakes us or the time is over. */
+static bool
+sleep_until_woken(long ms, uint64 wishes)
+{
+	TviewHandle *handle = opened_store();
 	bool woken;
 
-	if (handle == NULL || tview_handle_opened(my_server) == NULL)
+	if (handle == NULL)
 		return sleep_for(ms);
-	tail = tview_log_tail(handle->store);
 	tview_wake_set_asleep(handle, true);
-	woken = tview_log_tail(handle->store) != tail || sleep_for(ms);
+	woken = tview_wake_wishes(handle) != wishes || sleep_for(ms);
 	if (tview_handle_attached(my_server))
 		tview_wake_set_asleep(handle, false);
 	return woken;
+}
+
+/* Gives our place up; false when we have been called meanwhile. */
+static bool
+step_down(uint64 wishes)
+{
+	TviewHandle *handle = opened_store();
+
+	if (handle == NULL)
+		return true;
+	tview_wake_release(handle);
+	return tview_wake_wishes(handle) == wishes;
 }
 
 /* The function that the postmaster calls; arg is the database. */
@@ -180,8 +204,9 @@ tview_worker_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid,
 											  0);
 	before_shmem_exit(release_at_exit, (Datum) 0);
-	while (idle_ms < LINGER_MS)
+	for (;;)
 	{
+		uint64 wishes = count_wishes();
 		Round round = run_round();
 		long pause = round == ROUND_WAITING ? RETRY_MS : LINGER_MS;
 
@@ -193,10 +218,16 @@ tview_worker_main(Datum arg)
 			(void) sleep_for(tview_wake_delay);
 			continue;
 		}
-		if (sleep_until_woken(pause))
+		if (sleep_until_woken(pause, wishes))
 			idle_ms = 0;
 		else
 			idle_ms += pause;
+		if (idle_ms >= LINGER_MS)
+		{
+			if (step_down(wishes))
+				break;
+			idle_ms = 0;
+		}
 	}
 	proc_exit(0);
 }
