@@ -160,6 +160,7 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 		elog(ERROR, "SPI_connect failed");
 	run_for_keys(desc, snapshot, desc->view_query,
 				 psprintf("v.%s", desc->key_name), keys, n);
+	tview_query_check_columns(desc, SPI_tuptable->tupdesc);
 	old = MemoryContextSwitchTo(result_context);
 	collect_rows(desc, computed, n);
 	MemoryContextSwitchTo(old);

@@ -13,6 +13,7 @@
 #include "compute/query.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -108,6 +109,26 @@ tview_query_prepare(TviewDesc *desc, const char *sql, int nargs,
 	query->plan = plan;
 	query->serial = desc->serial;
 	return plan;
+}
+
+void
+tview_query_check_columns(const TviewDesc *desc, TupleDesc rows)
+{
+	for (int i = 0; i < desc->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc->tupdesc, i);
+		Oid type = TupleDescAttr(rows, i)->atttypid;
+
+		if (att->attisdropped || att->atttypid == type)
+			continue;
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
+			 errmsg("column \"%s\" of foreign table %s does not match view %s",
+					NameStr(att->attname), desc->name, desc->viewname),
+			 errdetail("Its type is %s, the view's is %s.",
+					   format_type_be(att->atttypid), format_type_be(type))));
+	}
 }
 
 const char *

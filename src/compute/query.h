@@ -19,6 +19,12 @@ extern SPIPlanPtr tview_query_prepare(TviewDesc *desc, const char *sql,
 									  int nargs, const Oid *types);
 
 /*
+ * Raises unless the rows of the view have the types of the TVIEW's columns: a
+ * view may have been changed since the TVIEW was made for it.
+ */
+extern void tview_query_check_columns(const TviewDesc *desc, TupleDesc rows);
+
+/*
  * Who runs the queries: saved by enter, restored by leave (or by the end of
  * the transaction).
  */

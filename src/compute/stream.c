@@ -149,6 +149,7 @@ tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where,
 				  int nparams, const Oid *types, const Datum *values,
 				  const bool *nulls, int direction)
 {
+	TviewStream *stream;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -158,7 +159,10 @@ tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where,
 	if (direction != 0)
 		appendStringInfo(&sql, " ORDER BY v.%s %s", desc->key_name,
 						 direction > 0 ? "ASC" : "DESC");
-	return open_stream(desc, snapshot, sql.data, nparams, types, values, nulls);
+	stream =
+		open_stream(desc, snapshot, sql.data, nparams, types, values, nulls);
+	tview_query_check_columns(desc, stream->query->tupDesc);
+	return stream;
 }
 
 /* Runs the executor for the next batch. */

@@ -20,6 +20,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_type_d.h"
 #include "commands/defrem.h"
 #include "fdw/validator.h"
 #include "foreign/foreign.h"
@@ -47,10 +48,14 @@ typedef struct Import
 	char *server;
 	List *options;	  /* DefElems that every table gets */
 	List *depends_on; /* oids named by the option depends_on */
+	bool json;		  /* jsonb columns become json */
 	bool is_named;	  /* LIMIT TO: a view that cannot be kept is an error */
 } Import;
 
-/* Checks the options of the statement and remembers what they say. */
+/*
+ * Checks the options of the statement and remembers what they say.  What they
+ * say of columns is seen in the columns and is no option of the tables.
+ */
 static void
 take_options(Import *import, List *options)
 {
@@ -64,8 +69,12 @@ take_options(Import *import, List *options)
 		if (strcmp(option->defname, "depends_on") == 0)
 			import->depends_on = tview_option_parse_tables(
 				defGetString(option), false);
+		if (strcmp(option->defname, "jsonb_as_json") == 0)
+			import->json = tview_option_parse_bool(option->defname,
+												   defGetString(option));
+		else
+			import->options = lappend(import->options, option);
 	}
-	import->options = options;
 }
 
 /* Compares names as C strings (a list_sort comparator). */
@@ -232,22 +241,26 @@ append_collation(StringInfo sql, Form_pg_attribute attribute)
 	ReleaseSysCache(tuple);
 }
 
-/* Appends the columns of the view as those of a table. */
+/* Appends the columns of the view as those of a table; json: for jsonb. */
 static void
-append_columns(StringInfo sql, TupleDesc columns)
+append_columns(StringInfo sql, TupleDesc columns, bool json)
 {
 	const char *separator = "";
 
 	for (int i = 0; i < columns->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(columns, i);
-		char *type;
+		const char *type;
 
 		if (attribute->attisdropped)
 			continue;
-		type = format_type_extended(attribute->atttypid, attribute->atttypmod,
-									FORMAT_TYPE_TYPEMOD_GIVEN |
-										FORMAT_TYPE_FORCE_QUALIFY);
+		if (json && attribute->atttypid == JSONBOID)
+			type = "pg_catalog.json";
+		else
+			type = format_type_extended(attribute->atttypid,
+										attribute->atttypmod,
+										FORMAT_TYPE_TYPEMOD_GIVEN |
+											FORMAT_TYPE_FORCE_QUALIFY);
 		appendStringInfo(sql, "%s\n\t%s %s", separator,
 						 quote_identifier(NameStr(attribute->attname)), type);
 		append_collation(sql, attribute);
@@ -266,7 +279,7 @@ build_statement(Import *import, Relation view, const char *table)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE FOREIGN TABLE %s (", quote_identifier(table));
-	append_columns(&sql, RelationGetDescr(view));
+	append_columns(&sql, RelationGetDescr(view), import->json);
 	appendStringInfo(&sql, "\n) SERVER %s OPTIONS (view %s",
 					 quote_identifier(import->server),
 					 quote_literal_cstr(name));
@@ -355,6 +368,7 @@ tviewImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 	acl = pg_namespace_aclcheck(import.schemaid, GetUserId(), ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_SCHEMA, stmt->remote_schema);
+	import.json = tview_option_jsonb_as_json(serverOid);
 	take_options(&import, stmt->options);
 
 	if (import.is_named)

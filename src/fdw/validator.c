@@ -60,7 +60,8 @@ static const OptionRule rules[] = {
 	{"populate", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_bool},
 	{"settings", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_settings},
 	{"refresh", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_refresh},
-	{"compression", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_compression}};
+	{"compression", TVIEW_OPTION_SERVER | TVIEW_OPTION_TABLE | TVIEW_OPTION_IMPORT, check_compression},
+	{"jsonb_as_json", TVIEW_OPTION_SERVER | TVIEW_OPTION_IMPORT, check_bool}};
 
 /* Checks all options of one object: the validator function of the wrapper. */
 Datum

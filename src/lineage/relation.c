@@ -182,6 +182,33 @@ make_null(Form_pg_attribute attr)
 								  attr->attcollation);
 }
 
+bool
+tview_relation_holds_text(Oid type, Oid viewtype)
+{
+	return type == JSONOID && viewtype == JSONBOID;
+}
+
+/* The view's column, as the TVIEW's column has it. */
+static Expr *
+make_column(Form_pg_attribute attr, Oid viewid, AttrNumber attno)
+{
+	Oid type;
+	int32 typmod;
+	Oid collation;
+	CoerceViaIO *cast;
+
+	get_atttypetypmodcoll(viewid, attno, &type, &typmod, &collation);
+	if (!tview_relation_holds_text(attr->atttypid, type))
+		return (Expr *) makeVar(1, attno, type, typmod, collation, 0);
+	cast = makeNode(CoerceViaIO);
+	cast->arg = (Expr *) makeVar(1, attno, type, typmod, collation, 0);
+	cast->resulttype = attr->atttypid;
+	cast->resultcollid = attr->attcollation;
+	cast->coerceformat = COERCE_EXPLICIT_CAST;
+	cast->location = -1;
+	return (Expr *) cast;
+}
+
 /* SELECT the TVIEW's columns, by name, FROM its backing view. */
 static Query *
 make_tview_query(TviewLineage *lineage, Oid relid)
@@ -218,19 +245,10 @@ make_tview_query(TviewLineage *lineage, Oid relid)
 		AttrNumber attno = attr->attisdropped
 			? InvalidAttrNumber
 			: get_attnum(viewid, NameStr(attr->attname));
-		Expr *expr;
+		Expr *expr = attno == InvalidAttrNumber
+			? make_null(attr)
+			: make_column(attr, viewid, attno);
 
-		if (attno == InvalidAttrNumber)
-			expr = make_null(attr);
-		else
-		{
-			Oid type;
-			int32 typmod;
-			Oid collation;
-
-			get_atttypetypmodcoll(viewid, attno, &type, &typmod, &collation);
-			expr = (Expr *) makeVar(1, attno, type, typmod, collation, 0);
-		}
 		query->targetList =
 			lappend(query->targetList,
 					makeTargetEntry(expr, i + 1,

@@ -30,6 +30,13 @@ extern TviewRelationKind tview_relation_kind(TviewLineage *lineage, Oid relid,
 extern Query *tview_relation_query(TviewLineage *lineage, Oid relid,
 								   TviewRelationKind kind);
 
+/*
+ * Does a TVIEW's column of the first type hold the text of its view's column
+ * of the second?  json may stand over jsonb: its value is the jsonb's cast to
+ * json, which is the text that jsonb's output function makes.
+ */
+extern bool tview_relation_holds_text(Oid type, Oid viewtype);
+
 /* The backing view of a TVIEW, InvalidOid when there is none. */
 extern Oid tview_relation_backing(Oid relid);
 

@@ -51,6 +51,8 @@ check_column(Relation tview, Relation view, Form_pg_attribute mine,
 {
 	const char *name = NameStr(mine->attname);
 
+	if (tview_relation_holds_text(mine->atttypid, theirs->atttypid))
+		return;
 	if (mine->atttypid != theirs->atttypid ||
 		mine->atttypmod != theirs->atttypmod)
 		refuse_column(
@@ -260,7 +262,10 @@ fill_lookups(TviewRecord *record, Relation tview, const TviewLineage *lineage)
 		rootatt = viewatt > 0 && viewatt <= lineage->ncolumns
 			? lineage->root_column[viewatt - 1]
 			: 0;
-		if (rootatt == 0)
+		/* no look-up where the values are others than the root's */
+		if (rootatt == 0 ||
+			tview_relation_holds_text(
+				att->atttypid, get_atttype(record->viewid, viewatt)))
 			continue;
 		foreach(lc, lineage->tracked)
 		{

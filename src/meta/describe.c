@@ -180,6 +180,17 @@ tview_describe_collation(Oid relid, AttrNumber attno)
 	return C_COLLATION_OID;
 }
 
+/* True when the column holds the text of the view's column of its name. */
+static bool
+holds_text(const TviewDesc *desc, Form_pg_attribute att)
+{
+	AttrNumber attno = get_attnum(desc->viewid, NameStr(att->attname));
+
+	return attno > 0 &&
+		tview_relation_holds_text(att->atttypid,
+								  get_atttype(desc->viewid, attno));
+}
+
 /* SELECT of the view's columns in the order of the TVIEW's. */
 static char *
 make_view_query(TviewDesc *desc)
@@ -197,8 +208,9 @@ make_view_query(TviewDesc *desc)
 		if (att->attisdropped)
 			appendStringInfoString(&sql, "NULL::pg_catalog.int4");
 		else
-			appendStringInfo(&sql, "v.%s",
-							 quote_identifier(NameStr(att->attname)));
+			appendStringInfo(&sql, "v.%s%s",
+							 quote_identifier(NameStr(att->attname)),
+							 holds_text(desc, att) ? "::pg_catalog.json" : "");
 	}
 	appendStringInfo(&sql, " FROM %s v", desc->viewname);
 	return sql.data;

@@ -104,7 +104,8 @@ typedef struct TviewDesc
 
 	TupleDesc tupdesc; /* of the foreign table */
 	/*
-	 * SELECT <columns in tupdesc order, NULL for dropped ones> FROM <view> v
+	 * SELECT <columns in tupdesc order, NULL for dropped ones> FROM <view> v,
+	 * with a cast where a column is json and the view's is jsonb
 	 */
 	char *view_query;
 	char *key_name;	 /* quoted name of the key column */

@@ -242,6 +242,21 @@ tview_option_store(Oid serverid, TviewStoreOptions *options)
 	}
 }
 
+bool
+tview_option_jsonb_as_json(Oid serverid)
+{
+	ListCell *lc;
+
+	foreach(lc, GetForeignServer(serverid)->options)
+	{
+		DefElem *def = lfirst(lc);
+
+		if (strcmp(def->defname, "jsonb_as_json") == 0)
+			return tview_option_parse_bool(def->defname, defGetString(def));
+	}
+	return false;
+}
+
 /* Applies the options that servers and tables share, and the table's own. */
 static void
 apply_table_options(List *defs, TviewTableOptions *options, char **depends_on)

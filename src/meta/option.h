@@ -58,6 +58,12 @@ typedef struct TviewTableOptions
 	List *depends_on; /* oids of tables that user-defined functions read */
 } TviewTableOptions;
 
+/*
+ * Does IMPORT FOREIGN SCHEMA declare jsonb columns as json: the server's
+ * option, false by default.
+ */
+extern bool tview_option_jsonb_as_json(Oid serverid);
+
 /* The store's options of a server, defaults where none is given. */
 extern void tview_option_store(Oid serverid, TviewStoreOptions *options);
 
