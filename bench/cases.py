@@ -79,6 +79,25 @@ for _schema, _kind, _whole, _field in (("docs_random", "incompressible", 1.30, 2
     Case("scan_" + _kind, "full scan, 12 KB documents, %s: all rows to the client (COPY)" % _kind,
          (">=", 1.25), [_schema], verify=1,
          variants=readers("COPY (SELECT * FROM {t}) TO STDOUT", _relations, kind="copy"))
+# the document as json: the text that the client gets is what is stored
+_relations = {"json": "app_json.tv_post", "native": "app.native", "tv": "app.tv_post"}
+for _protocol in ("prepared", "simple"):
+    Case("json_pk_" + _protocol, "json: point by pk, %s" % _protocol, (">=", 1.4), ["app", "app_json"],
+         protocol=_protocol, params=PK, variants=readers(POINT_PK, _relations, tuple(_relations)))
+Case("json_scan", "json: full scan, small documents: all rows to the client (COPY)", (">=", 3.0),
+     ["app", "app_json"], verify=1,
+     variants=readers("COPY (SELECT * FROM {t}) TO STDOUT", _relations, tuple(_relations), kind="copy"))
+for _schema, _kind in (("docs_random", "incompressible"), ("docs_text", "compressible")):
+    _relations = {"json": _schema + "_json.tv_doc", "native": _schema + ".native", "tv": _schema + ".tv_doc"}
+    Case("json_doc_" + _kind, "json: 12 KB document whole, %s" % _kind, (">=", 2.2), [_schema, _schema + "_json"],
+         params=["int 1 %d" % DOCS],
+         variants=readers("SELECT data FROM {t} WHERE pk_doc = $1", _relations, tuple(_relations)))
+    Case("json_field_" + _kind, "json: one field of a 12 KB document, %s" % _kind, None, [_schema, _schema + "_json"],
+         params=["int 1 %d" % DOCS],
+         variants=readers("SELECT data->>'title' FROM {t} WHERE pk_doc = $1", _relations, tuple(_relations)))
+    Case("json_scan_" + _kind, "json: full scan, 12 KB documents, %s: all rows to the client (COPY)" % _kind,
+         (">=", 3.0), [_schema, _schema + "_json"], verify=1,
+         variants=readers("COPY (SELECT * FROM {t}) TO STDOUT", _relations, tuple(_relations), kind="copy"))
 Case("debian_id", "Debian's catalogue: point by id, prepared", (">=", 1.15), ["debian"], params=ID,
      keys="SELECT id FROM debian_app.tb_package ORDER BY pk_package",
      variants=readers(POINT_ID, {"tv": "debian_app.tv_package", "native": "debian_app.native",

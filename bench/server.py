@@ -149,6 +149,18 @@ def make_docs(schema, kind):
     return make_pair(schema, "doc", "pk_doc")
 
 
+def make_json(schema, tview):
+    """The TVIEW of a schema again, with documents as json."""
+    make_data(schema)
+    own = schema + "_json"
+    script("json.sql", schema=schema, schema_json=own, tview=tview, map_size="64GB")
+    relation = "%s.%s" % (own, tview)
+    if sql("SELECT complete FROM tview.cache_stats WHERE tview = '%s'::regclass" % relation) != "t":
+        raise Failure("%s is not complete after it was made" % relation)
+    same_rows([relation, schema + ".native"])
+    return {"store_bytes": sql_int("SELECT map_used FROM tview.store WHERE server = '%s'" % own)}
+
+
 def make_small(rows):
     """Small rows, for the curve."""
     schema = "small_%d" % rows
@@ -198,6 +210,9 @@ MAKERS = {
     "written": make_written,
     "docs_random": lambda: make_docs("docs_random", "random"),
     "docs_text": lambda: make_docs("docs_text", "text"),
+    "app_json": lambda: make_json("app", "tv_post"),
+    "docs_random_json": lambda: make_json("docs_random", "tv_doc"),
+    "docs_text_json": lambda: make_json("docs_text", "tv_doc"),
     "debian": make_debian,
 }
 for _rows in (1000, 10000, 100000, 1000000, 10000000):

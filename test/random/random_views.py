@@ -141,12 +141,15 @@ class World:
         self.counts['views'] += 1
         populate = '' if view.populate else ", populate 'off'"
         if view.number % 2:
-            options = (populate + view.options)[2:]
+            # some have the text of their documents
+            texts = ", jsonb_as_json 'on'" if view.number % 4 == 1 else ''
+            options = (populate + texts + view.options)[2:]
             sql = (f'IMPORT FOREIGN SCHEMA app LIMIT TO ({view.tview}) FROM SERVER s INTO app'
                    + (f' OPTIONS ({options})' if options else ''))
         else:
-            names = ', '.join(f'{n} {t}' for n, t in self.sessions['a'].run(
-                COLUMNS.format(view.name)))
+            names = ', '.join(
+                f"{n} {'json' if t == 'jsonb' and view.number % 4 == 2 else t}"
+                for n, t in self.sessions['a'].run(COLUMNS.format(view.name)))
             sql = (f"CREATE FOREIGN TABLE app.{view.tview} ({names}) SERVER s OPTIONS "
                    f"(view 'app.{view.name}'{populate}{view.options})")
         try:
