@@ -100,6 +100,7 @@ ALTER VIEW app.v_x RENAME y TO name;
 SELECT problem FROM tview.status;
 SELECT * FROM app.tv_x ORDER BY 1;
 ALTER FOREIGN TABLE app.tv_x OPTIONS (SET view 'app.v_y');
+SELECT count(name) FROM app.tv_x;
 DROP VIEW app.v_x;
 DROP VIEW app.v_y;
 SELECT tview, view, problem FROM tview.status;

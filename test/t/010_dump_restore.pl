@@ -12,6 +12,10 @@ my $node = new_cluster('main');
 $node->start;
 load_schema($node, 'postgres');
 create_tviews($node, 'postgres', "map_size '64MB'");
+$node->safe_psql('postgres', <<~'SQL');
+	CREATE FOREIGN TABLE app.tv_text (pk_post int, id uuid, fk_user int, data json)
+		SERVER tviews OPTIONS (view 'app.v_post', key 'pk_post');
+	SQL
 is_equal($node, 'postgres', 'the original');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
@@ -22,13 +26,19 @@ sub works
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is_equal($node, $db, "$what: at first");
 	is($node->safe_psql($db, "SELECT string_agg(ftrelid::regclass::text, ' ' ORDER BY ftrelid::regclass::text) FROM pg_foreign_table"),
-		'app.tv_comment app.tv_feed app.tv_post app.tv_rank app.tv_user', "$what: the TVIEWs are there");
-	is($node->safe_psql($db, "SELECT count(*) FROM tview.status WHERE problem IS NULL"), '5', "$what: and known");
+		'app.tv_comment app.tv_feed app.tv_post app.tv_rank app.tv_text app.tv_user', "$what: the TVIEWs are there");
+	is($node->safe_psql($db, "SELECT count(*) FROM tview.status WHERE problem IS NULL"), '6', "$what: and known");
 	is($node->safe_psql($db, "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE 'app.tb%'"),
 		$node->safe_psql('postgres', "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE 'app.tb%'"),
 		"$what: as many triggers");
 	$node->safe_psql($db, churn(20, 1));
 	is_equal($node, $db, "$what: after changes");
+	is($node->safe_psql($db, <<~'SQL'), 'json|0', "$what: json over jsonb");
+		SELECT (SELECT format_type(atttypid, NULL) FROM pg_attribute
+				WHERE attrelid = 'app.tv_text'::regclass AND attname = 'data'),
+			count(*) FILTER (WHERE row(t.pk_post, t.data::text) IS DISTINCT FROM row(v.pk_post, v.data::text))
+		FROM app.tv_text t FULL JOIN app.v_post v USING (pk_post)
+		SQL
 	$node->safe_psql($db, "SELECT tview.refresh('app.tv_' || x) FROM unnest('{user,post,comment}'::text[]) x");
 	is_warm($node, $db, $what, user => 15, post => 50, comment => 100);
 	is_equal($node, 'postgres', "$what: the original");
