@@ -226,7 +226,7 @@ WHERE c.relnamespace = 'app'::regnamespace AND c.relname LIKE 'v\_%' \gexec
 \else
 CREATE EXTENSION tview_fdw;
 CREATE SERVER roomy FOREIGN DATA WRAPPER tview_fdw OPTIONS (map_size '64MB');
-CREATE SERVER tiny FOREIGN DATA WRAPPER tview_fdw OPTIONS (map_size '1MB', mark_log_size '64kB');
+CREATE SERVER tiny FOREIGN DATA WRAPPER tview_fdw OPTIONS (map_size '1MB', mark_log_size '64kB', jsonb_as_json 'on');
 IMPORT FOREIGN SCHEMA app FROM SERVER roomy INTO app;
 IMPORT FOREIGN SCHEMA app FROM SERVER tiny INTO tiny;
 \endif
