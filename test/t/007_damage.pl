@@ -153,18 +153,26 @@ $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'a store again' WHER
 recovers('the file is gone');
 is(store_field($node, 'postgres', 'state'), 'ok', 'tview.store is content again');
 
-# A reader amid a transaction, which has all of its locks: only what a writer
-# has said before its commit can tell it that its files have gone.
-for my $writer ('that has the files open', 'that is new')
+# A reader amid a transaction, which has its locks and its plan: only what a
+# writer has said before its commit can tell it that its files have gone.
+for my $writer ('that has the files open', 'that is new', 'that cannot open them')
 {
 	my $reader = $node->background_psql('postgres', on_error_stop => 0);
 	my $other = $node->background_psql('postgres', on_error_stop => 0);
 	$other->query("UPDATE app.tb_user SET name = 'before' WHERE pk_user = 4");
-	$reader->query('BEGIN; SELECT count(*) FROM app.tv_post');
-	is(check_in($reader), '', "a reader before, a writer $writer");
-	unlink "$directory/control";
-	is(check_in($reader), '', "a reader without a control file, a writer $writer");
-	if ($writer eq 'that is new')
+	$reader->query_safe('SET plan_cache_mode = force_generic_plan; PREPARE difference AS'
+		. ' (TABLE app.tv_user EXCEPT ALL TABLE app.v_user) UNION ALL (TABLE app.v_user EXCEPT ALL TABLE app.tv_user); BEGIN');
+	is($reader->query('EXECUTE difference'), '', "a reader before, a writer $writer");
+	if ($writer eq 'that cannot open them')
+	{
+		chmod 0, "$directory/control";
+	}
+	else
+	{
+		unlink "$directory/control";
+	}
+	is($reader->query('EXECUTE difference'), '', "a reader without a control file, a writer $writer");
+	if ($writer ne 'that has the files open')
 	{
 		$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'after' WHERE pk_user = 4");
 	}
@@ -172,7 +180,7 @@ for my $writer ('that has the files open', 'that is new')
 	{
 		$other->query("UPDATE app.tb_user SET name = 'after' WHERE pk_user = 4");
 	}
-	is(check_in($reader), '', "the same reader afterwards, a writer $writer");
+	is($reader->query('EXECUTE difference'), '', "the same reader afterwards, a writer $writer");
 	$_->quit for $reader, $other;
 }
 
