@@ -6,6 +6,14 @@
  * could be seen.  Every transaction that found no epoch to publish to has an
  * xid below it, and so every snapshot at or above the floor sees that
  * transaction ended.
+ *
+ * A control file that has lost its name (deleted by hand, or by a writer who
+ * could not open it) is noticed by looking whether it still has one.  Writers
+ * look each time.  Readers are spared that system call: a writer announces the
+ * files that it has attached to, and those that it could not open, through
+ * PostgreSQL's queue of invalidation messages before it publishes, and whoever
+ * reads takes these messages in after its snapshot was taken.  So a reader
+ * that sees the writer's transaction has looked since.
  */
 #include "postgres.h"
 
@@ -20,6 +28,7 @@
 #include "common/relpath.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
+#include "storage/sinval.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -52,11 +61,49 @@ invalidate_options(Datum arg, int cacheid, uint32 hashvalue)
 		handle->options_valid = false;
 }
 
+/*
+ * Takes an announcement in: a message on a relation whose number is that of
+ * the server, which costs others next to nothing.
+ */
+static void
+take_announcement(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	TviewHandle *handle;
+
+	if (handles == NULL)
+		return;
+	if (OidIsValid(relid))
+	{
+		handle = hash_search(handles, &relid, HASH_FIND, NULL);
+		if (handle)
+			handle->linked = false;
+		return;
+	}
+	hash_seq_init(&status, handles);
+	while ((handle = hash_seq_search(&status)) != NULL)
+		handle->linked = false;
+}
+
+/* Makes every reader look whether its control file still has its name. */
+static void
+announce(TviewHandle *handle)
+{
+	SharedInvalidationMessage message = {0};
+
+	message.rc.id = SHAREDINVALRELCACHE_ID;
+	message.rc.dbId = MyDatabaseId;
+	message.rc.relId = handle->serverid;
+	SendSharedInvalidMessages(&message, 1);
+	handle->announced = true;
+}
+
 void
 tview_handle_init(void)
 {
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_options,
 								  (Datum) 0);
+	CacheRegisterRelcacheCallback(take_announcement, (Datum) 0);
 }
 
 char *
@@ -96,6 +143,8 @@ detach(TviewHandle *handle)
 		tview_store_detach(handle->store);
 	handle->store = NULL;
 	handle->epoch = 0;
+	handle->linked = false;
+	handle->announced = false;
 }
 
 /* Reads the server's options; another directory means another store. */
@@ -191,9 +240,20 @@ attach(TviewHandle *handle)
 	return true;
 }
 
-/* The handle, attached to the files that stand in its directory now. */
+/* Whether the control file has its name, as far as that is not known. */
+static bool
+has_its_name(TviewHandle *handle)
+{
+	handle->linked = true; /* until an announcement comes */
+	return tview_store_is_linked(handle->store);
+}
+
+/*
+ * The handle, attached to the files that stand in its directory now, or when
+ * the messages were taken in.
+ */
 static TviewHandle *
-attached_handle(Oid serverid)
+attached_handle(Oid serverid, bool for_writing)
 {
 	TviewHandle *handle = find_handle(serverid);
 
@@ -211,7 +271,8 @@ attached_handle(Oid serverid)
 		}
 		load_options(handle);
 	}
-	if (handle->store && !tview_store_is_linked(handle->store))
+	if (handle->store && (for_writing || !handle->linked) &&
+		!has_its_name(handle))
 		detach(handle);
 	handle->failure = NULL;
 	if (handle->store == NULL && !attach(handle))
@@ -222,7 +283,7 @@ attached_handle(Oid serverid)
 TviewHandle *
 tview_handle_attach(Oid serverid, const char **failure)
 {
-	TviewHandle *handle = attached_handle(serverid);
+	TviewHandle *handle = attached_handle(serverid, false);
 
 	*failure = find_handle(serverid)->failure;
 	return handle;
@@ -273,6 +334,7 @@ enter_epoch(TviewHandle *handle)
 	if (status != TVIEW_STORE_OK)
 	{
 		handle->epoch = 0;
+		handle->linked = false;
 		handle->failure = tview_store_message(status);
 		if (status == TVIEW_STORE_CORRUPT)
 			tview_store_reset(handle->store, "the store's files are damaged");
@@ -300,7 +362,7 @@ enter_epoch(TviewHandle *handle)
 TviewHandle *
 tview_handle_open(Oid serverid, const char **failure)
 {
-	TviewHandle *handle = attached_handle(serverid);
+	TviewHandle *handle = attached_handle(serverid, false);
 
 	if (handle && enter_epoch(handle))
 		return handle;
@@ -334,15 +396,19 @@ orphan_store(TviewHandle *handle)
 TviewHandle *
 tview_handle_open_log(Oid serverid)
 {
-	TviewHandle *handle = attached_handle(serverid);
+	TviewHandle *handle = attached_handle(serverid, true);
 	uint64 epoch = 0;
 	TviewStoreStatus status;
 
 	if (handle == NULL)
 	{
-		orphan_store(find_handle(serverid));
+		handle = find_handle(serverid);
+		orphan_store(handle);
+		announce(handle);
 		return NULL;
 	}
+	if (!handle->announced)
+		announce(handle);
 	if (tview_store_epoch(handle->store) == 0)
 		return NULL;
 	status = tview_store_enter_log(handle->store, &epoch);

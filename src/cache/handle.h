@@ -25,6 +25,8 @@ typedef struct TviewHandle
 	TviewStoreConfig config;
 	char *directory;
 	TviewStore *store;	 /* NULL while not attached */
+	bool linked;		 /* nobody has said that its files may have gone */
+	bool announced;		 /* others know that we write to these files */
 	uint64 epoch;		 /* the one entered; 0 when none */
 	uint64 entry;		 /* another number for each time one was entered */
 	TviewMarkSet *marks; /* copy of the mark log of that epoch */

@@ -9,6 +9,7 @@
 #include "cache/reader.h"
 #include "cache/stop.h"
 #include "meta/tag.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 
 /* The one open read transaction of this backend. */
@@ -365,6 +366,8 @@ tview_reader_begin(TviewReader *reader)
 		return reason(TVIEW_BYPASS_STATEMENT,
 					  "a statement of this session is changing a base table");
 	TVIEW_STOP("read.snapshot");
+	/* what writers have announced whom the snapshot sees: see handle.c */
+	AcceptInvalidationMessages();
 	reader->handle = tview_handle_open(reader->desc->serverid, &failure);
 	if (reader->handle == NULL)
 		return reason(TVIEW_BYPASS_STORE, failure);

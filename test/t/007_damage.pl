@@ -153,6 +153,37 @@ $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'a store again' WHER
 recovers('the file is gone');
 is(store_field($node, 'postgres', 'state'), 'ok', 'tview.store is content again');
 
+# A reader amid a transaction, which has its locks and its plan: only what a
+# writer has said before its commit can tell it that its files have gone.
+for my $writer ('that has the files open', 'that is new', 'that cannot open them')
+{
+	my $reader = $node->background_psql('postgres', on_error_stop => 0);
+	my $other = $node->background_psql('postgres', on_error_stop => 0);
+	$other->query("UPDATE app.tb_user SET name = 'before' WHERE pk_user = 4");
+	$reader->query_safe('SET plan_cache_mode = force_generic_plan; PREPARE difference AS'
+		. ' (TABLE app.tv_user EXCEPT ALL TABLE app.v_user) UNION ALL (TABLE app.v_user EXCEPT ALL TABLE app.tv_user); BEGIN');
+	is($reader->query('EXECUTE difference'), '', "a reader before, a writer $writer");
+	if ($writer eq 'that cannot open them')
+	{
+		chmod 0, "$directory/control";
+	}
+	else
+	{
+		unlink "$directory/control";
+	}
+	is($reader->query('EXECUTE difference'), '', "a reader without a control file, a writer $writer");
+	if ($writer ne 'that has the files open')
+	{
+		$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'after' WHERE pk_user = 4");
+	}
+	else
+	{
+		$other->query("UPDATE app.tb_user SET name = 'after' WHERE pk_user = 4");
+	}
+	is($reader->query('EXECUTE difference'), '', "the same reader afterwards, a writer $writer");
+	$_->quit for $reader, $other;
+}
+
 $node->stop;
 
 done_testing();
