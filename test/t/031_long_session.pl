@@ -107,6 +107,8 @@ $node->safe_psql('postgres', <<~'SQL');
 SQL
 
 my $session = $node->background_psql('postgres', on_error_stop => 0);
+# the limit is each query's, not the session's
+$session->set_query_timer_restart;
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_safe('PREPARE p (int) AS SELECT data FROM app.tv_post WHERE pk_post = $1');
 
@@ -174,7 +176,7 @@ sub round_of_work
 sub counted
 {
 	return $session->query_safe(<<~'SQL');
-		SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts
+		SELECT (sum(total_bytes) / 1024)::int FROM pg_backend_memory_contexts
 		WHERE name IN ('TopMemoryContext', 'tview mark set', 'tview pending marks', 'TVIEW metadata')
 	SQL
 }
