@@ -66,7 +66,7 @@ check_user_function(PurityWalk *walk, Oid funcid)
 			"view \"%s\" uses stable function %s, whose tables are not known",
 			view, name);
 	else
-		lineage->settings |= TVIEW_SETTINGS_ANY;
+		lineage->settings |= tview_settings_of_user_function(funcid);
 }
 
 /* The settings of values of the type in this form; refuses unreliable types. */

@@ -18,9 +18,12 @@
 #include "lineage/relation.h"
 #include "lineage/settings.h"
 #include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 typedef struct StableFunction
 {
@@ -231,6 +234,45 @@ tview_settings_of_function(Oid funcid, int *settings, TviewForm *form)
 		return true;
 	}
 	return false;
+}
+
+int
+tview_settings_of_user_function(Oid funcid)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	int settings = TVIEW_SETTINGS_FUNCTION;
+	bool isnull = true;
+	Datum config = 0;
+
+	if (HeapTupleIsValid(tuple))
+		config = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig,
+								 &isnull);
+	if (!isnull)
+	{
+		Datum *values;
+		int n;
+
+		deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
+						  TYPALIGN_INT, &values, NULL, &n);
+		for (int i = 0; i < n; i++)
+		{
+			char *value = TextDatumGetCString(values[i]);
+
+			/* the last two share a bit */
+			for (int k = 0; k < TVIEW_SETTING_COUNT - 2; k++)
+			{
+				const char *name = tview_lineage_setting_names[k];
+				size_t length = strlen(name);
+
+				if (pg_strncasecmp(value, name, length) == 0 &&
+					value[length] == '=')
+					settings &= ~(1 << k);
+			}
+		}
+	}
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return settings;
 }
 
 void

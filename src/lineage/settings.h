@@ -19,6 +19,13 @@
 	 TVIEW_SETTING_INTERVALSTYLE | TVIEW_SETTING_FLOAT_DIGITS | \
 	 TVIEW_SETTING_BYTEA_OUTPUT)
 
+/* What a function may depend on of which only the language is known: all. */
+#define TVIEW_SETTINGS_FUNCTION                                   \
+	(TVIEW_SETTINGS_ANY | TVIEW_SETTING_LC_MONETARY |             \
+	 TVIEW_SETTING_LC_NUMERIC | TVIEW_SETTING_LC_TIME |           \
+	 TVIEW_SETTING_TEXT_SEARCH | TVIEW_SETTING_SEARCH_PATH |      \
+	 TVIEW_SETTINGS_XML)
+
 typedef enum TviewForm
 {
 	TVIEW_FORM_NONE, /* values are used as they are */
@@ -44,6 +51,12 @@ extern int tview_settings_of_type(TviewLineage *lineage, Oid type,
 
 /* Adds the type to lineage->types, with the types in it, when user-defined. */
 extern void tview_settings_note_type(TviewLineage *lineage, Oid type);
+
+/*
+ * Settings on which a user-defined STABLE function may depend: all but those
+ * that it sets itself (CREATE FUNCTION ... SET).
+ */
+extern int tview_settings_of_user_function(Oid funcid);
 
 /* Adds a function that is not of pg_catalog to lineage->functions. */
 extern void tview_settings_note_function(TviewLineage *lineage, Oid funcid);

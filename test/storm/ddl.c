@@ -218,12 +218,18 @@ detach_concurrently(Session *s)
 
 	if (!options.serial && chance(s, 50))
 		run(s, "SET statement_timeout = %d", 1 + pick(s, 60));
+	COUNT(detachings);
 	run_ddl(s, "ALTER TABLE app.tb_reading DETACH PARTITION app.tb_reading_%d CONCURRENTLY", n);
+	COUNT(detachings);
 	run(s, "RESET statement_timeout");
 	read_condition(s);
 	if (chance(s, 70))
+	{
+		COUNT(detachings);
 		run_ddl(s, "DO $$ DECLARE t regclass := (SELECT inhrelid FROM pg_inherits WHERE inhdetachpending); BEGIN IF t IS NOT NULL THEN"
 				" EXECUTE format('ALTER TABLE app.tb_reading DETACH PARTITION %%s FINALIZE', t); END IF; END $$");
+		COUNT(detachings);
+	}
 }
 
 void

@@ -52,15 +52,53 @@ report_difference(Session *s, const char *what, const char *sql, PGresult *resul
 	pass_turn();
 }
 
+/*
+ * True when it is the view that is not itself, by a plan made under an older
+ * snapshot.  While DETACH CONCURRENTLY waits, or was left half done, a plan has
+ * the partition when the snapshot under which it was made has it, and nothing
+ * makes it anew before the end: one kept from a REPEATABLE READ transaction,
+ * or made just before the command committed its first half, reads on what its
+ * own snapshot has no more, in plain tables as well (spec
+ * detach_pending_plans).  Such a difference stays as long as the plan does, or
+ * the command ran meanwhile; and a new plan ends it.
+ */
+static bool
+has_old_plan(Session *s, const View *v, const char *sql, long before)
+{
+	PGresult   *pending;
+	bool		moved;
+	bool		old;
+
+	/* the only one over app.tb_reading */
+	if (!options.ddl || v == NULL || strcmp(v->name, "misc") != 0)
+		return false;
+	take_turn(s);
+	pending = run_raw(s, "SELECT FROM pg_inherits WHERE inhdetachpending AND inhparent = 'app.tb_reading'::regclass");
+	old = PQntuples(pending) == 1 && differs_again(s, sql);
+	PQclear(pending);
+	/* begun or ended since the read began: there is nothing to be seen again */
+	moved = before % 2 == 1 || __atomic_load_n(&detachings, __ATOMIC_RELAXED) != before;
+	if (old || moved)
+	{
+		PQclear(run_raw(s, "DISCARD PLANS"));
+		old = !differs_again(s, sql);
+	}
+	pass_turn();
+	if (old)
+		COUNT(old_plans);
+	return old;
+}
+
 /* Runs a statement that returns the differences. */
 bool
-compare(Session *s, const char *sql, long *count)
+compare(Session *s, const View *v, const char *sql, long *count)
 {
+	long		before = __atomic_load_n(&detachings, __ATOMIC_RELAXED);
 	PGresult   *result = run_kind(s, sql, READ);
 
 	if (result == NULL)
 		return false;
-	if (PQntuples(result) > 0)
+	if (PQntuples(result) > 0 && !has_old_plan(s, v, sql, before))
 	{
 		report_difference(s, "MISMATCH (1: too much in the tview, -1: missing)", sql, result);
 	}
@@ -201,7 +239,7 @@ read_condition(Session *s)
 			snprintf(columns, sizeof(columns), "*");
 	}
 	compare_sql(sql, sizeof(sql), v, schemas[schema], columns, rest);
-	compare(s, sql, &compared[schema][i]);
+	compare(s, v, sql, &compared[schema][i]);
 }
 
 /* ---- prepared statements with parameters, mostly under generic plans ---- */
@@ -303,7 +341,7 @@ read_prepared(Session *s)
 	if (!prepare_read(s, schema, i, kind))
 		return;
 	execute_sql(s, sql, sizeof(sql), schema, i, kind);
-	compare(s, sql, &compared[schema][i]);
+	compare(s, &views[i], sql, &compared[schema][i]);
 }
 
 /*
@@ -319,6 +357,7 @@ read_several(Session *s)
 	int			n = 3 + pick(s, 22);
 	char		sql[SQL_MAX] = "";
 	size_t		used = 0;
+	long		before;
 	PGresult   *result;
 
 	for (int k = 0; k < n; k++)
@@ -338,8 +377,9 @@ read_several(Session *s)
 		sql[used++] = ';';
 		sql[used] = '\0';
 	}
+	before = __atomic_load_n(&detachings, __ATOMIC_RELAXED);
 	result = run_several(s, sql, &compared[schema][i]);
-	if (result != NULL)
+	if (result != NULL && !has_old_plan(s, &views[i], sql, before))
 		report_difference(s, "MISMATCH in one of several reads", sql, result);
 	PQclear(result);
 }
@@ -376,7 +416,7 @@ read_joined(Session *s)
 	snprintf(sql, sizeof(sql),
 			 "SELECT sum(w), x FROM (SELECT 1 AS w, t::text AS x FROM (%s) t UNION ALL SELECT -1, t::text FROM (%s) t) u"
 			 " GROUP BY x HAVING sum(w) <> 0", left, right);
-	compare(s, sql, &other_compared);
+	compare(s, NULL, sql, &other_compared);
 }
 
 /* A read beside a write in the same statement: it must not see the write. */

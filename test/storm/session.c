@@ -423,6 +423,23 @@ run_kind(Session *s, const char *sql, Kind kind)
 	return result;
 }
 
+bool
+differs_again(Session *s, const char *sql)
+{
+	bool		differs = false;
+	PGresult   *result;
+
+	note(s, sql);
+	if (PQsendQuery(s->conn, sql) == 0)
+		return true;
+	while ((result = PQgetResult(s->conn)) != NULL)
+	{
+		differs |= PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) > 0;
+		PQclear(result);
+	}
+	return differs;
+}
+
 PGresult *
 run_several(Session *s, const char *sql, long *count)
 {

@@ -32,6 +32,7 @@ long		compared[2][NVIEWS_MAX];
 long		other_compared;
 long		statements, commits, rollbacks, prepares, expected_errors, doubled_keys, ended_backends;
 long		held_cursors, scrolled_cursors, ddl_done;
+long		detachings, old_plans;
 long		slowest_read_us;
 char		slowest_read[600];
 
@@ -212,11 +213,11 @@ compare_everything(Session *s)
 				char		sql[SQL_MAX];
 
 				compare_sql(sql, sizeof(sql), &views[i], schemas[schema], "*", "");
-				compare(s, sql, &compared[schema][i]);
+				compare(s, &views[i], sql, &compared[schema][i]);
 				if (options.control)
 					continue;
 				snprintf(sql, sizeof(sql), "SELECT * FROM tview.verify('%s.tv_%s')", schemas[schema], views[i].name);
-				compare(s, sql, &other_compared);
+				compare(s, NULL, sql, &other_compared);
 			}
 }
 
@@ -245,7 +246,8 @@ summarise(void)
 		   total, statements, commits, prepares, rollbacks, expected_errors, doubled_keys, ended_backends);
 	printf("# %d sessions, %.1f s, slowest read %.1f ms, seed %llu%s\n# slowest: %s\n", options.sessions, now() - started,
 		   slowest_read_us / 1000.0, (unsigned long long) options.seed, options.serial ? ", serial" : "", slowest_read);
-	printf("# %ld cursors WITH HOLD, %ld scrolled, %ld DDL commands\n", held_cursors, scrolled_cursors, ddl_done);
+	printf("# %ld cursors WITH HOLD, %ld scrolled, %ld DDL commands, %ld reads by plans older than a detaching\n",
+		   held_cursors, scrolled_cursors, ddl_done, old_plans);
 	print_errors();
 	print_waits();
 	if (!options.control)

@@ -105,6 +105,8 @@ extern long compared[2][NVIEWS_MAX];
 extern long other_compared;		/* joins, cursors, reads in triggers' statements */
 extern long statements, commits, rollbacks, prepares, expected_errors, doubled_keys, ended_backends;
 extern long held_cursors, scrolled_cursors, ddl_done;
+extern long detachings;			/* DETACH CONCURRENTLY, FINALIZE: odd while one runs */
+extern long old_plans;			/* reads that has_old_plan() has excused */
 extern long slowest_read_us;
 extern char slowest_read[600];
 
@@ -130,6 +132,9 @@ extern PGresult *run_raw(Session *s, const char *sql);
 /* Runs a statement in its turn; NULL after an error, from which it has recovered. */
 extern PGresult *run_kind(Session *s, const char *sql, Kind kind);
 
+/* Runs several statements in one message, again; true when one returned rows. */
+extern bool differs_again(Session *s, const char *sql);
+
 /*
  * Runs several statements that return nothing unless there is a difference, in
  * one message; counts them, and returns the first that returned something.
@@ -149,7 +154,7 @@ extern void report(Session *s, const char *what, const char *sql, PGresult *resu
 /* ---- reads.c, cursors.c ---- */
 
 extern void compare_sql(char *sql, size_t size, const View *v, const char *schema, const char *columns, const char *rest);
-extern bool compare(Session *s, const char *sql, long *count);
+extern bool compare(Session *s, const View *v, const char *sql, long *count);
 extern void report_difference(Session *s, const char *what, const char *sql, PGresult *result);
 extern void random_condition(Session *s, const View *v, char *rest, size_t size);
 extern int	random_view(Session *s);	/* an index into views */

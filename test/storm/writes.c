@@ -304,7 +304,7 @@ build_over_own_writes(Session *s)
 			return;
 	}
 	compare_sql(sql, sizeof(sql), v, schemas[schema], "*", "");
-	compare(s, sql, &compared[schema][i]);
+	compare(s, &views[i], sql, &compared[schema][i]);
 }
 
 /* Statements that touch much, and what concerns the store. */
@@ -353,7 +353,7 @@ write_rarely(Session *s)
 				char		sql[200];
 
 				snprintf(sql, sizeof(sql), "SELECT * FROM tview.verify('%s.tv_%s')", schemas[pick(s, 2) - 1], views[random_view(s)].name);
-				compare(s, sql, &other_compared);
+				compare(s, NULL, sql, &other_compared);
 			}
 	}
 }

@@ -14,6 +14,12 @@ my $size = $long ? 2500 : 200;
 my ($warm, $rounds) = $long ? (6, 40) : (3, 4);
 # kB; what malloc leaves unused varies by some ten
 my $limit = 256;
+# A backend remembers how so many transactions ended (OUTCOMES_MAX of
+# visibility.c) in a table that doubles, 16 bytes a slot, and forgets them all
+# when there are more.  In the short run they stay few; in the long one the
+# table is filled before anything is measured, and can grow no more.
+my $outcomes = $long ? 65536 : 0;
+my $outcomes_kb = 131072 * 16 / 1024;
 
 my $node = new_cluster('main', 'autovacuum = off', 'fsync = off');
 $node->start;
@@ -87,9 +93,22 @@ $node->safe_psql('postgres', <<~'SQL');
 			END IF;
 		END LOOP;
 	END $$;
+
+	-- transactions whose outcomes this session then knows
+	CREATE PROCEDURE app.grow_old(n int) LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN 1..n LOOP
+			UPDATE app.tb_user SET name = 'name ' || i WHERE pk_user = 1;
+			COMMIT;
+			PERFORM data FROM app.tv_user WHERE pk_user = 1;
+			COMMIT;
+		END LOOP;
+	END $$;
 SQL
 
 my $session = $node->background_psql('postgres', on_error_stop => 0);
+# the limit is each query's, not the session's
+$session->set_query_timer_restart;
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_safe('PREPARE p (int) AS SELECT data FROM app.tv_post WHERE pk_post = $1');
 
@@ -153,17 +172,38 @@ sub round_of_work
 	return;
 }
 
+# kB of PostgreSQL's own count, in all contexts that live as long as the session
+sub counted
+{
+	return $session->query_safe(<<~'SQL');
+		SELECT (sum(total_bytes) / 1024)::int FROM pg_backend_memory_contexts
+		WHERE name IN ('TopMemoryContext', 'tview mark set', 'tview pending marks', 'TVIEW metadata')
+	SQL
+}
+
+if ($outcomes > 0)
+{
+	my $young = counted();
+	# some more, should one not have been asked for
+	$session->query_safe('CALL app.grow_old(' . int(1.02 * $outcomes) . ')');
+	my $old = counted();
+	cmp_ok($old - $young, '>=', $outcomes_kb * 0.9, "all outcomes that are remembered: $young kB, then $old kB");
+}
+
 my @course;
+my @counted;
 my ($own, $files, $maps);
 for my $i (1 .. $warm + $rounds)
 {
 	round_of_work();
 	my @now = held();
 	push @course, $now[0];
+	push @counted, counted();
 	($own, $files, $maps) = @now if $i == $warm;
 }
 my @end = held();
 note("kB after each round: @course");
+note("of contexts: @counted");
 cmp_ok($end[0] - $own, '<', $limit, "memory after $warm rounds: $own kB, after $rounds more: $end[0] kB");
 cmp_ok($end[1], '<=', $files, "open files: $files and $end[1]");
 cmp_ok($end[2], '<=', $maps, "maps of the store: $maps and $end[2]");
