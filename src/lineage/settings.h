@@ -20,10 +20,10 @@
 	 TVIEW_SETTING_BYTEA_OUTPUT)
 
 /* What a function may depend on of which only the language is known: all. */
-#define TVIEW_SETTINGS_FUNCTION                                   \
-	(TVIEW_SETTINGS_ANY | TVIEW_SETTING_LC_MONETARY |             \
-	 TVIEW_SETTING_LC_NUMERIC | TVIEW_SETTING_LC_TIME |           \
-	 TVIEW_SETTING_TEXT_SEARCH | TVIEW_SETTING_SEARCH_PATH |      \
+#define TVIEW_SETTINGS_FUNCTION                              \
+	(TVIEW_SETTINGS_ANY | TVIEW_SETTING_LC_MONETARY |        \
+	 TVIEW_SETTING_LC_NUMERIC | TVIEW_SETTING_LC_TIME |      \
+	 TVIEW_SETTING_TEXT_SEARCH | TVIEW_SETTING_SEARCH_PATH | \
 	 TVIEW_SETTINGS_XML)
 
 typedef enum TviewForm
