@@ -2,6 +2,9 @@
  * markset.c
  *		See markset.h.  One array of entries and two hash tables that name the
  *		latest entry of a tag and of a key column.
+ *
+ * A set of a few marks - what most transactions have changed - does without
+ * the tables: making them would cost more than all else that a write adds.
  */
 #include "postgres.h"
 
@@ -28,6 +31,9 @@ typedef struct TagSlot
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* So many entries are searched one by one. */
+#define FEW 16
+
 struct TviewMarkSet
 {
 	MemoryContext context;
@@ -36,7 +42,7 @@ struct TviewMarkSet
 	uint64 end;
 	TviewMarkEntry *entries;
 	Size allocated;
-	tagslot_hash *tags;
+	tagslot_hash *tags; /* NULL: there were never more than a few entries */
 	tagslot_hash *keys;
 };
 
@@ -47,11 +53,18 @@ key_column(Oid rel, AttrNumber keyatt)
 	return ((uint64) rel << 16) | (uint16) keyatt;
 }
 
+/*
+ * Makes tables with room for so many entries: linking these cannot fail half
+ * way.
+ */
 static void
-create_tables(TviewMarkSet *set)
+create_tables(TviewMarkSet *set, Size n)
 {
-	set->tags = tagslot_create(set->context, 256, NULL);
-	set->keys = tagslot_create(set->context, 16, NULL);
+	tagslot_hash *keys =
+		tagslot_create(set->context, Max((uint32) Min(n, 1024), 16), NULL);
+
+	set->tags = tagslot_create(set->context, Max((uint32) n, 256), NULL);
+	set->keys = keys;
 }
 
 TviewMarkSet *
@@ -63,14 +76,13 @@ tview_markset_create(MemoryContext context, uint64 position)
 
 	set->context = own;
 	set->begin = set->base = set->end = position;
-	create_tables(set);
 	return set;
 }
 
 void
 tview_markset_reset(TviewMarkSet *set, uint64 position)
 {
-	if (set->end > set->base)
+	if (set->end > set->base && set->tags)
 	{
 		tagslot_reset(set->tags);
 		tagslot_reset(set->keys);
@@ -128,7 +140,14 @@ tview_markset_add(TviewMarkSet *set, const TviewMark *mark)
 		set->allocated = wanted;
 	}
 	set->entries[used].mark = *mark;
-	link_entry(set, &set->entries[used], set->end);
+	if (set->tags)
+		link_entry(set, &set->entries[used], set->end);
+	else if (used >= FEW)
+	{
+		create_tables(set, used + 1);
+		for (Size i = 0; i <= used; i++)
+			link_entry(set, &set->entries[i], set->base + i);
+	}
 	set->end++;
 }
 
@@ -146,7 +165,8 @@ compact(TviewMarkSet *set)
 	set->base = set->begin;
 	tagslot_destroy(set->tags);
 	tagslot_destroy(set->keys);
-	create_tables(set);
+	set->tags = set->keys = NULL;
+	create_tables(set, live);
 	if (set->allocated > 4096 && live < set->allocated / 8)
 	{
 		set->allocated = Max(live * 2, 64);
@@ -189,11 +209,52 @@ follow(const TviewMarkSet *set, uint64 link, uint64 lower)
 	return &set->entries[link - 1 - set->base];
 }
 
+/* The latest of a few entries below end with the tag. */
+static const TviewMarkEntry *
+search_tag(const TviewMarkSet *set, uint64 tag, const TviewMarkEntry *end,
+		   uint64 lower)
+{
+	const TviewMarkEntry *entry = end;
+	const TviewMarkEntry *first =
+		set->entries + (lower > set->base ? lower - set->base : 0);
+
+	while (entry > first)
+		if ((--entry)->mark.tag == tag)
+			return entry;
+	return NULL;
+}
+
+/* The same by key column. */
+static const TviewMarkEntry *
+search_key(const TviewMarkSet *set, uint64 column, const TviewMarkEntry *end,
+		   uint64 lower)
+{
+	const TviewMarkEntry *entry = end;
+	const TviewMarkEntry *first =
+		set->entries + (lower > set->base ? lower - set->base : 0);
+
+	while (entry > first)
+	{
+		const TviewMark *mark = &(--entry)->mark;
+
+		if ((mark->flags & TVIEW_MARK_IS_KEY) &&
+			key_column(mark->rel, mark->keyatt) == column)
+			return entry;
+	}
+	return NULL;
+}
+
 const TviewMarkEntry *
 tview_markset_first(const TviewMarkSet *set, uint64 tag, uint64 lower)
 {
-	TagSlot *slot = tagslot_lookup(set->tags, tag);
+	TagSlot *slot;
 
+	if (set->end == set->base)
+		return NULL;
+	if (set->tags == NULL)
+		return search_tag(set, tag, set->entries + (set->end - set->base),
+						  lower);
+	slot = tagslot_lookup(set->tags, tag);
 	return slot ? follow(set, slot->last, lower) : NULL;
 }
 
@@ -201,6 +262,8 @@ const TviewMarkEntry *
 tview_markset_next(const TviewMarkSet *set, const TviewMarkEntry *entry,
 				   uint64 lower)
 {
+	if (set->tags == NULL)
+		return search_tag(set, entry->mark.tag, entry, lower);
 	return follow(set, entry->previous_tag, lower);
 }
 
@@ -208,8 +271,14 @@ const TviewMarkEntry *
 tview_markset_first_key(const TviewMarkSet *set, Oid rel, AttrNumber keyatt,
 						uint64 lower)
 {
-	TagSlot *slot = tagslot_lookup(set->keys, key_column(rel, keyatt));
+	TagSlot *slot;
 
+	if (set->end == set->base)
+		return NULL;
+	if (set->tags == NULL)
+		return search_key(set, key_column(rel, keyatt),
+						  set->entries + (set->end - set->base), lower);
+	slot = tagslot_lookup(set->keys, key_column(rel, keyatt));
 	return slot ? follow(set, slot->last, lower) : NULL;
 }
 
@@ -217,5 +286,8 @@ const TviewMarkEntry *
 tview_markset_next_key(const TviewMarkSet *set, const TviewMarkEntry *entry,
 					   uint64 lower)
 {
+	if (set->tags == NULL)
+		return search_key(set, key_column(entry->mark.rel, entry->mark.keyatt),
+						  entry, lower);
 	return follow(set, entry->previous_key, lower);
 }

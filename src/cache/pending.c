@@ -12,6 +12,9 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+/* So many marks are compared one by one. */
+#define KNOWN_FEW 8
+
 int tview_pending_max_marks = 10000;
 
 typedef struct KnownKey
@@ -119,8 +122,7 @@ create_pending(Oid serverid)
 
 	pending->serverid = serverid;
 	pending->marks = tview_markset_create(pending_context, 0);
-	pending->known = known_create(pending_context, 64, NULL);
-	pending->relations = relation_create(pending_context, 16, NULL);
+	pending->relations = relation_create(pending_context, 4, NULL);
 	servers = lappend(servers, pending);
 	MemoryContextSwitchTo(old);
 	return pending;
@@ -153,13 +155,59 @@ add_all(TviewPending *pending, RelationSlot *relation, uint16 flags)
 	tview_markset_add(pending->marks, &mark);
 }
 
+/* The key of a mark in the table of those that are known. */
+static KnownKey
+known_key(const TviewMark *mark)
+{
+	KnownKey key;
+
+	memset(&key, 0, sizeof(key));
+	key.tag = mark->tag;
+	key.pk = mark->pk;
+	key.rel = mark->rel;
+	key.keyatt = mark->keyatt;
+	key.flags = mark->flags;
+	return key;
+}
+
+/*
+ * True when the set holds the mark.  A few are compared one by one; beyond
+ * that a table knows them, this one from now on.
+ */
+static bool
+note_known(TviewPending *pending, const TviewMark *mark)
+{
+	KnownKey key = known_key(mark);
+	uint64 end = tview_markset_end(pending->marks);
+	bool found;
+
+	if (pending->known == NULL)
+	{
+		for (uint64 i = 0; i < end; i++)
+		{
+			KnownKey other =
+				known_key(&tview_markset_at(pending->marks, i)->mark);
+
+			if (memcmp(&key, &other, sizeof(KnownKey)) == 0)
+				return true;
+		}
+		if (end < KNOWN_FEW)
+			return false;
+		pending->known = known_create(pending_context, 64, NULL);
+		for (uint64 i = 0; i < end; i++)
+			known_insert(pending->known,
+						 known_key(&tview_markset_at(pending->marks, i)->mark),
+						 &found);
+	}
+	known_insert(pending->known, key, &found);
+	return found;
+}
+
 bool
 tview_pending_add(Oid serverid, const TviewMark *mark)
 {
 	TviewPending *pending = tview_pending_find(serverid);
 	RelationSlot *relation;
-	KnownKey key;
-	bool found;
 
 	if (pending == NULL)
 		pending = create_pending(serverid);
@@ -174,14 +222,7 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 	}
 	if (relation->all && !(mark->flags & TVIEW_MARK_TOUCH))
 		return false;
-	memset(&key, 0, sizeof(key));
-	key.tag = mark->tag;
-	key.pk = mark->pk;
-	key.rel = mark->rel;
-	key.keyatt = mark->keyatt;
-	key.flags = mark->flags;
-	known_insert(pending->known, key, &found);
-	if (found)
+	if (note_known(pending, mark))
 		return false;
 	if (relation->count >= tview_pending_max_marks &&
 		!(mark->flags & TVIEW_MARK_TOUCH))

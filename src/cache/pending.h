@@ -20,7 +20,7 @@ typedef struct TviewPending
 {
 	Oid serverid;
 	TviewMarkSet *marks; /* xid is not set yet */
-	void *known;		 /* marks that are in the set already */
+	void *known;		 /* marks that are in the set; NULL: they are few */
 	void *relations;	 /* counts per relation */
 	bool wake;			 /* a worker shall look at the marks (wake.h) */
 } TviewPending;
