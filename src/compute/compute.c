@@ -8,13 +8,11 @@
 #include "compute/compute.h"
 #include "compute/query.h"
 #include "compute/tags.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 static int
 compare_keys(const void *a, const void *b)
@@ -67,114 +65,193 @@ keys_parameter(Oid type, const int64 *keys, int n)
 		construct_array(elements, n, type, typlen, typbyval, typalign));
 }
 
-/*
- * Runs "<sql> WHERE <column> = $1" for the keys under the snapshot; results
- * in SPI_tuptable.
- */
-static void
-run_for_keys(TviewDesc *desc, Snapshot snapshot, const char *sql,
-			 const char *column, const int64 *keys, int n)
+/* Prepares a query of the keys: "<sql> WHERE <column> = $1". */
+static SPIPlanPtr
+prepare_for_keys(TviewDesc *desc, TviewQueryKind kind, Oid type)
 {
-	Oid type = n == 1 ? desc->keytype : get_array_type(desc->keytype);
-	Datum value = keys_parameter(desc->keytype, keys, n);
+	bool tags =
+		kind == TVIEW_QUERY_ROW_TAGS || kind == TVIEW_QUERY_ROWS_TAGS;
+	bool one = kind == TVIEW_QUERY_ROW || kind == TVIEW_QUERY_ROW_TAGS;
 	StringInfoData text;
-	SPIPlanPtr plan;
-	int result;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s WHERE %s OPERATOR(pg_catalog.=) %s", sql,
-					 column, n == 1 ? "$1" : "ANY ($1)");
-	plan = tview_query_prepare(desc, text.data, 1, &type);
-	result = SPI_execute_snapshot(plan, &value, NULL, snapshot, InvalidSnapshot,
-								  true, false, 0);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "could not execute \"%s\": %s", text.data,
-			 SPI_result_code_string(result));
+	appendStringInfo(&text, "%s WHERE %s%s OPERATOR(pg_catalog.=) %s",
+					 tags ? tview_tags_query(desc) : desc->view_query,
+					 tags ? "q." : "v.", tags ? "key" : desc->key_name,
+					 one ? "$1" : "ANY ($1)");
+	return tview_query_make(desc, kind, text.data, type, one);
 }
 
-/* Takes over the view's rows. */
-static void
-collect_rows(TviewDesc *desc, TviewComputed *computed, int n)
+/* Receives rows of the view or of the tag query. */
+typedef struct KeyReceiver
 {
-	SPITupleTable *table = SPI_tuptable;
+	DestReceiver pub;
+	TviewDesc *desc;
+	MemoryContext context; /* of the results */
+	TviewComputed *computed;
+	int n;
+	/* a row of the tag query, to be put together from the view's; or NULL */
+	Datum *values;
+	bool *nulls;
+} KeyReceiver;
 
-	for (uint64 i = 0; i < table->numvals; i++)
+/* The key that a row is of, or NULL. */
+static TviewComputed *
+receiving_key(KeyReceiver *receiver, TupleTableSlot *slot, AttrNumber attno)
+{
+	bool isnull;
+	Datum value = slot_getattr(slot, attno, &isnull);
+
+	return isnull
+		? NULL
+		: find_key(receiver->computed, receiver->n,
+				   tview_meta_integer(receiver->desc->keytype, value));
+}
+
+/* Tells the tags from a row of the view: see meta/rowtag.h. */
+static void
+tags_from_row(KeyReceiver *receiver, TviewComputed *one, TupleTableSlot *slot)
+{
+	TviewDesc *desc = receiver->desc;
+	int column = 1;
+
+	receiver->nulls[0] = false;
+	for (int i = 0; i < desc->ntagspecs; i++, column++)
+		receiver->values[column] = slot_getattr(slot, desc->row_tags[i],
+												&receiver->nulls[column]);
+	for (int i = 0; i < desc->nlookups; i++, column++)
+		receiver->values[column] = slot_getattr(slot, desc->lookups[i].attno,
+												&receiver->nulls[column]);
+	one->root_exists = true;
+	tview_tags_add(desc, one, receiver->values, receiver->nulls);
+}
+
+/* Takes over a row of the view. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	KeyReceiver *receiver = (KeyReceiver *) self;
+	MemoryContext old = MemoryContextSwitchTo(receiver->context);
+	TviewComputed *one =
+		receiving_key(receiver, slot, receiver->desc->key);
+
+	if (one)
 	{
-		bool isnull;
-		Datum value =
-			heap_getattr(table->vals[i], desc->key, table->tupdesc, &isnull);
-		TviewComputed *one = isnull
-			? NULL
-			: find_key(computed, n, tview_meta_integer(desc->keytype, value));
-
-		if (one == NULL)
-			continue;
 		if (one->rows == NULL)
 			one->rows = palloc(sizeof(MinimalTuple));
 		else
 			one->rows =
 				repalloc(one->rows, (one->nrows + 1) * sizeof(MinimalTuple));
-		one->rows[one->nrows++] = minimal_tuple_from_heap_tuple(table->vals[i]);
+		one->rows[one->nrows++] = ExecCopySlotMinimalTuple(slot);
+		if (receiver->values)
+			tags_from_row(receiver, one, slot);
 	}
+	MemoryContextSwitchTo(old);
+	return true;
 }
 
-/* Takes over the tag query's rows. */
-static void
-collect_tags(TviewDesc *desc, TviewComputed *computed, int n)
+/* Takes over a row of the tag query. */
+static bool
+receive_tags(TupleTableSlot *slot, DestReceiver *self)
 {
-	SPITupleTable *table = SPI_tuptable;
-	int natts = table->tupdesc->natts;
-	Datum *values = palloc(natts * sizeof(Datum));
-	bool *nulls = palloc(natts * sizeof(bool));
+	KeyReceiver *receiver = (KeyReceiver *) self;
+	MemoryContext old = MemoryContextSwitchTo(receiver->context);
+	TviewComputed *one = receiving_key(receiver, slot, 1);
 
-	for (uint64 i = 0; i < table->numvals; i++)
+	if (one)
 	{
-		TviewComputed *one;
-
-		heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
-		one = nulls[0] ? NULL
-					   : find_key(computed, n,
-								  tview_meta_integer(desc->keytype, values[0]));
-		if (one == NULL)
-			continue;
+		slot_getallattrs(slot);
 		one->root_exists = true;
-		tview_tags_add(desc, one, values, nulls);
+		tview_tags_add(receiver->desc, one, slot->tts_values,
+					   slot->tts_isnull);
 	}
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* Before the first row of the view. */
+static void
+start_rows(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+	tview_query_check_columns(((KeyReceiver *) self)->desc, tupdesc);
+}
+
+static void
+start_tags(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+}
+
+static void
+receive_end(DestReceiver *self)
+{
+}
+
+/* Runs the view or the tag query for n keys. */
+static void
+run_for_keys(KeyReceiver *receiver, Snapshot snapshot, bool tags,
+			 const int64 *keys, int n)
+{
+	TviewDesc *desc = receiver->desc;
+	Oid type = n == 1 ? desc->keytype : get_array_type(desc->keytype);
+	TviewQueryKind kind = n == 1
+		? (tags ? TVIEW_QUERY_ROW_TAGS : TVIEW_QUERY_ROW)
+		: (tags ? TVIEW_QUERY_ROWS_TAGS : TVIEW_QUERY_ROWS);
+	SPIPlanPtr plan = tview_query_find(desc, kind);
+
+	if (plan == NULL)
+		plan = prepare_for_keys(desc, kind, type);
+	receiver->pub.rStartup = tags ? start_tags : start_rows;
+	receiver->pub.receiveSlot = tags ? receive_tags : receive_row;
+	tview_query_run(plan, snapshot, type,
+					keys_parameter(desc->keytype, keys, n), &receiver->pub);
+}
+
+/* Runs the tag query for the keys whose tags are not known yet. */
+static void
+complete_tags(KeyReceiver *receiver, Snapshot snapshot)
+{
+	int64 *keys = palloc(receiver->n * sizeof(int64));
+	int n = 0;
+
+	for (int i = 0; i < receiver->n; i++)
+		if (!receiver->computed[i].root_exists)
+			keys[n++] = receiver->computed[i].key;
+	if (n > 0)
+		run_for_keys(receiver, snapshot, true, keys, n);
 }
 
 TviewComputed *
 tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 				   bool with_tags)
 {
-	MemoryContext result_context = CurrentMemoryContext;
-	TviewComputed *computed = palloc0(Max(n, 1) * sizeof(TviewComputed));
+	KeyReceiver receiver = {
+		.pub = {.rShutdown = receive_end,
+				.rDestroy = receive_end,
+				.mydest = DestNone},
+		.desc = desc,
+		.context = CurrentMemoryContext,
+		.computed = palloc0(Max(n, 1) * sizeof(TviewComputed)),
+		.n = n,
+	};
 	TviewIdentity saved;
-	MemoryContext old;
 
 	for (int i = 0; i < n; i++)
-		computed[i].key = keys[i];
+		receiver.computed[i].key = keys[i];
 	if (n == 0)
-		return computed;
-	tview_query_enter(desc, &saved);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	run_for_keys(desc, snapshot, desc->view_query,
-				 psprintf("v.%s", desc->key_name), keys, n);
-	tview_query_check_columns(desc, SPI_tuptable->tupdesc);
-	old = MemoryContextSwitchTo(result_context);
-	collect_rows(desc, computed, n);
-	MemoryContextSwitchTo(old);
-	if (with_tags)
+		return receiver.computed;
+	if (with_tags && desc->row_tags)
 	{
-		SPI_freetuptable(SPI_tuptable);
-		run_for_keys(desc, snapshot, tview_tags_query(desc), "q.key", keys, n);
-		old = MemoryContextSwitchTo(result_context);
-		collect_tags(desc, computed, n);
-		MemoryContextSwitchTo(old);
+		int columns = 1 + desc->ntagspecs + desc->nlookups;
+
+		receiver.values = palloc0(columns * sizeof(Datum));
+		receiver.nulls = palloc0(columns * sizeof(bool));
 	}
-	SPI_finish();
+	tview_query_enter(desc, &saved);
+	run_for_keys(&receiver, snapshot, false, keys, n);
+	if (with_tags)
+		complete_tags(&receiver, snapshot);
 	tview_query_leave(&saved);
-	return computed;
+	return receiver.computed;
 }
 
 /* A copy of words, NULL for none. */

@@ -12,16 +12,21 @@
 #include "compute/compute.h"
 #include "compute/query.h"
 #include "common/hashfn.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 typedef struct QueryKey
 {
 	Oid relid;
-	uint32 hash; /* of the text and the parameters' types */
+	uint32 kind; /* TviewQueryKind */
+	uint32 hash; /* of other ones: of the text and the parameters' types */
 } QueryKey;
 
 typedef struct KeptQuery
@@ -35,14 +40,10 @@ typedef struct KeptQuery
 
 static HTAB *queries = NULL;
 
+/* The entry of the key, an empty one when it is new. */
 static KeptQuery *
-find_query(Oid relid, const char *sql, int nargs, const Oid *types)
+find_entry(const QueryKey *key)
 {
-	uint32 hash = string_hash(sql, strlen(sql) + 1);
-	QueryKey key = {
-		relid,
-		nargs > 0 ? hash_combine(hash, tag_hash(types, nargs * sizeof(Oid)))
-				  : hash};
 	bool found;
 	KeptQuery *query;
 
@@ -54,7 +55,7 @@ find_query(Oid relid, const char *sql, int nargs, const Oid *types)
 		queries =
 			hash_create("tview queries", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
-	query = hash_search(queries, &key, HASH_ENTER, &found);
+	query = hash_search(queries, key, HASH_ENTER, &found);
 	if (!found)
 	{
 		query->sql = NULL;
@@ -62,6 +63,50 @@ find_query(Oid relid, const char *sql, int nargs, const Oid *types)
 		query->plan = NULL;
 	}
 	return query;
+}
+
+/*
+ * True when the entry has a plan of this very descriptor; while a partition is
+ * being detached a plan is its snapshot's alone.
+ */
+static bool
+is_ready(const KeptQuery *query, const TviewDesc *desc)
+{
+	return query->plan && query->serial == desc->serial && !desc->detaching;
+}
+
+/* Prepares the query, in place of what the entry had. */
+static SPIPlanPtr
+prepare(KeptQuery *query, TviewDesc *desc, const char *sql, int nargs,
+		const Oid *types, int options)
+{
+	SPIPlanPtr plan;
+
+	if (query->plan)
+		SPI_freeplan(query->plan);
+	query->plan = NULL;
+	if (query->sql)
+		pfree(query->sql);
+	if (query->types)
+		pfree(query->types);
+	query->sql = NULL;
+	query->types = NULL;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	plan = SPI_prepare_cursor(sql, nargs, unconstify(Oid *, types), options);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql,
+			 SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	SPI_finish();
+	query->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	query->types =
+		MemoryContextAlloc(TopMemoryContext, Max(nargs, 1) * sizeof(Oid));
+	if (nargs > 0)
+		memcpy(query->types, types, nargs * sizeof(Oid));
+	query->plan = plan;
+	query->serial = desc->serial;
+	return plan;
 }
 
 /*
@@ -80,35 +125,63 @@ SPIPlanPtr
 tview_query_prepare(TviewDesc *desc, const char *sql, int nargs,
 					const Oid *types)
 {
-	KeptQuery *query = find_query(desc->relid, sql, nargs, types);
-	SPIPlanPtr plan;
+	uint32 hash = string_hash(sql, strlen(sql) + 1);
+	QueryKey key = {
+		desc->relid, TVIEW_QUERY_OTHER,
+		nargs > 0 ? hash_combine(hash, tag_hash(types, nargs * sizeof(Oid)))
+				  : hash};
+	KeptQuery *query = find_entry(&key);
 
-	/* while a partition is being detached a plan is its snapshot's alone */
-	if (query->plan && query->serial == desc->serial && !desc->detaching &&
-		is_same_query(query, sql, nargs, types))
+	if (is_ready(query, desc) && is_same_query(query, sql, nargs, types))
 		return query->plan;
-	if (query->plan)
-		SPI_freeplan(query->plan);
-	query->plan = NULL;
-	if (query->sql)
-		pfree(query->sql);
-	if (query->types)
-		pfree(query->types);
-	query->sql = NULL;
-	query->types = NULL;
-	plan = SPI_prepare(sql, nargs, unconstify(Oid *, types));
-	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", sql,
-			 SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	query->sql = MemoryContextStrdup(TopMemoryContext, sql);
-	query->types =
-		MemoryContextAlloc(TopMemoryContext, Max(nargs, 1) * sizeof(Oid));
-	if (nargs > 0)
-		memcpy(query->types, types, nargs * sizeof(Oid));
-	query->plan = plan;
-	query->serial = desc->serial;
-	return plan;
+	return prepare(query, desc, sql, nargs, types, 0);
+}
+
+SPIPlanPtr
+tview_query_find(TviewDesc *desc, TviewQueryKind kind)
+{
+	QueryKey key = {desc->relid, kind, 0};
+	KeptQuery *query = find_entry(&key);
+
+	return is_ready(query, desc) ? query->plan : NULL;
+}
+
+SPIPlanPtr
+tview_query_make(TviewDesc *desc, TviewQueryKind kind, const char *sql,
+				 Oid type, bool generic)
+{
+	QueryKey key = {desc->relid, kind, 0};
+
+	return prepare(find_entry(&key), desc, sql, 1, &type,
+				   generic ? CURSOR_OPT_GENERIC_PLAN : 0);
+}
+
+void
+tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type, Datum value,
+				DestReceiver *receiver)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	ResourceOwner owner = CurrentResourceOwner;
+	ParamListInfo params = makeParamList(1);
+	CachedPlan *cached;
+	QueryDesc *query;
+
+	params->params[0].value = value;
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = type;
+	PushActiveSnapshot(snapshot);
+	cached = GetCachedPlan(source, params, owner, NULL);
+	query = CreateQueryDesc(linitial_node(PlannedStmt, cached->stmt_list),
+							source->query_string, snapshot, InvalidSnapshot,
+							receiver, params, NULL, 0);
+	ExecutorStart(query, 0);
+	ExecutorRun(query, ForwardScanDirection, 0, true);
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
+	ReleaseCachedPlan(cached, owner);
+	PopActiveSnapshot();
 }
 
 void

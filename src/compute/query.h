@@ -10,13 +10,41 @@
 
 #include "executor/spi.h"
 #include "meta/meta.h"
+#include "tcop/dest.h"
+#include "utils/snapshot.h"
 
 /*
  * A prepared query of the TVIEW by its text; prepared (and kept) when new.
- * SPI must be connected and the identity entered.
+ * The identity must have been entered.
  */
 extern SPIPlanPtr tview_query_prepare(TviewDesc *desc, const char *sql,
 									  int nargs, const Oid *types);
+
+/* Queries that need no text to be found again. */
+typedef enum TviewQueryKind
+{
+	TVIEW_QUERY_OTHER,	   /* known by its text */
+	TVIEW_QUERY_ROW,	   /* the view's rows of one key */
+	TVIEW_QUERY_ROWS,	   /* of several */
+	TVIEW_QUERY_ROW_TAGS,  /* the tag query for one key */
+	TVIEW_QUERY_ROWS_TAGS, /* for several */
+} TviewQueryKind;
+
+/* The query of that kind, NULL when it must be prepared (anew). */
+extern SPIPlanPtr tview_query_find(TviewDesc *desc, TviewQueryKind kind);
+/*
+ * Prepares it, with one parameter.  generic: its plan is made once, for any
+ * value.
+ */
+extern SPIPlanPtr tview_query_make(TviewDesc *desc, TviewQueryKind kind,
+								   const char *sql, Oid type, bool generic);
+
+/*
+ * Runs a prepared query with its one parameter under the snapshot; the rows go
+ * to the receiver.
+ */
+extern void tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type,
+							Datum value, DestReceiver *receiver);
 
 /*
  * Raises unless the rows of the view have the types of the TVIEW's columns: a

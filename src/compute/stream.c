@@ -86,10 +86,7 @@ start_query(TviewStream *stream, const char *sql, int nparams, const Oid *types,
 	CachedPlanSource *source;
 	ParamListInfo params = NULL;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	prepared = tview_query_prepare(stream->desc, sql, nparams, types);
-	SPI_finish();
 	source = (CachedPlanSource *) linitial(SPI_plan_get_plan_sources(prepared));
 	if (nparams > 0)
 	{

@@ -24,6 +24,7 @@
 #include "meta/describe.h"
 #include "meta/privilege.h"
 #include "meta/record.h"
+#include "meta/rowtag.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -416,6 +417,8 @@ tview_describe_build(Oid relid, MemoryContext parent, TviewWatched *watched)
 			desc->bypass = "key column dropped";
 		if (desc->bypass == NULL && !fill_taggers(desc, record))
 			desc->bypass = "no hash function for a join column";
+		if (desc->bypass == NULL)
+			desc->row_tags = tview_rowtag_columns(desc);
 		fill_watched(watched, record);
 	}
 	MemoryContextSwitchTo(old);

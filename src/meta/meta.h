@@ -112,6 +112,11 @@ typedef struct TviewDesc
 	char *tag_query; /* see TviewLineage */
 	int ntagspecs;
 	TviewTagSpec *tagspecs;
+	/*
+	 * per tag: the column of the TVIEW that has its value; NULL where a tag
+	 * has none (rowtag.h)
+	 */
+	AttrNumber *row_tags;
 	int nlookups;
 	TviewLookup *lookups; /* without the key */
 	int nbases;
