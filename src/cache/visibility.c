@@ -140,6 +140,20 @@ tview_visibility_flushed(uint64 xid)
 }
 
 bool
+tview_visibility_make_flushed(uint64 xid)
+{
+	XLogRecPtr commit;
+
+	if (tview_visibility_flushed(xid))
+		return true;
+	LWLockAcquire(XactTruncationLock, LW_SHARED);
+	commit = TransactionIdGetCommitLSN((TransactionId) xid);
+	LWLockRelease(XactTruncationLock);
+	XLogFlush(commit);
+	return tview_visibility_flushed(xid);
+}
+
+bool
 tview_visibility_sees(const TviewSnapshot *snapshot, uint64 xid)
 {
 	if (xid >= snapshot->xmax || xid == snapshot->own)

@@ -41,6 +41,9 @@ extern bool tview_visibility_committed(uint64 xid);
 /* For a committed xid: true when its commit record is flushed. */
 extern bool tview_visibility_flushed(uint64 xid);
 
+/* The same, writing the record to disk first when it is not there yet. */
+extern bool tview_visibility_make_flushed(uint64 xid);
+
 /* For any xid: true when it has certainly aborted (or was lost in a crash). */
 extern bool tview_visibility_aborted(uint64 xid);
 

@@ -29,6 +29,12 @@
 /* Values of so many bytes are compressed; what TOAST takes for long, too. */
 #define COMPRESS_FROM 2000
 
+/*
+ * So many items are worth waiting for the disk: without that they would all
+ * be computed again by the next reader, and emptied when their marks settle.
+ */
+#define FLUSH_FROM 64
+
 /* A row ready to be put. */
 typedef struct Prepared
 {
@@ -58,7 +64,8 @@ typedef struct Writer
 	TviewPending *pending;
 	uint64 head;
 	int flags;
-	bool bulk; /* index entries come later */
+	bool bulk;	/* index entries come later */
+	bool flush; /* waits for commits that are not on disk yet */
 	uint32 clears;
 	Covers wild; /* of marks on whole relations: every row's */
 } Writer;
@@ -85,7 +92,7 @@ add_cover(Covers *covers, uint64 xid)
 /*
  * Adds the xids that the snapshot sees among one tag's marks; of a relation
  * tag only those marks that have one of the flags.  False when one of these
- * commits is not on disk yet: its xid might be given out again.
+ * commits is not on disk (yet): its xid might be given out again.
  */
 static bool
 cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
@@ -102,7 +109,8 @@ cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
 			continue;
 		if (!tview_visibility_sees(&writer->snapshot, xid))
 			continue;
-		if (!tview_visibility_flushed(xid))
+		if (writer->flush ? !tview_visibility_make_flushed(xid)
+						  : !tview_visibility_flushed(xid))
 			return false;
 		add_cover(covers, xid);
 	}
@@ -166,14 +174,17 @@ tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
 
 /* Opens the store and computes what concerns every row. */
 static TviewWritten
-begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot, int flags)
+begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot,
+			 const TviewFillBatch *batch)
 {
+	int flags = batch->flags;
 	const char *failure;
 	TviewReason reason = tview_reader_check(desc, snapshot);
 
 	memset(writer, 0, sizeof(Writer));
 	writer->desc = desc;
 	writer->flags = flags;
+	writer->flush = batch->n >= FLUSH_FROM;
 	if (reason.code == TVIEW_BYPASS_OWN_DDL && (flags & TVIEW_WRITER_CREATING))
 		reason.code = TVIEW_BYPASS_NONE;
 	if (reason.code != TVIEW_BYPASS_NONE ||
@@ -489,7 +500,7 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 {
 	Writer writer;
 	Prepared *prepared;
-	TviewWritten result = begin_writer(&writer, desc, snapshot, batch->flags);
+	TviewWritten result = begin_writer(&writer, desc, snapshot, batch);
 	TviewStoreStatus status;
 	bool allowed = false;
 

@@ -42,7 +42,10 @@ typedef struct TviewFillBatch
 	 */
 	TviewBulk *bulk;
 	uint32 clears; /* with COMPLETE: as tview_contents_prepare returned it */
-	/* out: items that may not be stored (own changes, commits not flushed) */
+	/*
+	 * out: items that may not be stored (own changes; commits not flushed,
+	 * where the items are few)
+	 */
 	int skipped;
 	int rows; /* out: rows that may be stored; absent keys do not count */
 } TviewFillBatch;

@@ -32,12 +32,46 @@ PG_FUNCTION_INFO_V1(tview_mark_statement_begin);
 PG_FUNCTION_INFO_V1(tview_mark_statement_end);
 PG_FUNCTION_INFO_V1(tview_mark_truncate);
 
+/* Columns of tables that have no more need no memory of their own. */
+#define COLUMNS_AT_HAND 64
+
 /* One image of the changed row. */
 typedef struct Image
 {
 	HeapTuple tuple; /* NULL: there is none */
 	TupleDesc tupdesc;
+	Datum *values;
+	bool *nulls;
+	Datum values_at_hand[COLUMNS_AT_HAND];
+	bool nulls_at_hand[COLUMNS_AT_HAND];
 } Image;
+
+/* Takes the tuple apart. */
+static void
+open_image(Image *image, HeapTuple tuple, TupleDesc tupdesc)
+{
+	image->tuple = tuple;
+	image->tupdesc = tupdesc;
+	if (tuple == NULL)
+		return;
+	image->values = image->values_at_hand;
+	image->nulls = image->nulls_at_hand;
+	if (tupdesc->natts > COLUMNS_AT_HAND)
+	{
+		image->values = palloc(tupdesc->natts * sizeof(Datum));
+		image->nulls = palloc(tupdesc->natts * sizeof(bool));
+	}
+	heap_deform_tuple(tuple, tupdesc, image->values, image->nulls);
+}
+
+static void
+close_image(Image *image)
+{
+	if (image->tuple == NULL || image->values == image->values_at_hand)
+		return;
+	pfree(image->values);
+	pfree(image->nulls);
+}
 
 /* Raises when a trigger function is called as anything else. */
 static TriggerData *
@@ -54,12 +88,10 @@ get_trigger(FunctionCallInfo fcinfo, const char *name)
 static bool
 get_value(const Image *image, AttrNumber attno, Datum *value)
 {
-	bool isnull;
-
-	if (image->tuple == NULL)
+	if (image->tuple == NULL || image->nulls[attno - 1])
 		return false;
-	*value = heap_getattr(image->tuple, attno, image->tupdesc, &isnull);
-	return !isnull;
+	*value = image->values[attno - 1];
+	return true;
 }
 
 /*
@@ -70,14 +102,13 @@ static bool
 same_value(const Image *a, const Image *b, AttrNumber attno)
 {
 	Form_pg_attribute att = TupleDescAttr(a->tupdesc, attno - 1);
-	bool null_a;
-	bool null_b;
-	Datum x = heap_getattr(a->tuple, attno, a->tupdesc, &null_a);
-	Datum y = heap_getattr(b->tuple, attno, b->tupdesc, &null_b);
+	bool null_a = a->nulls[attno - 1];
+	bool null_b = b->nulls[attno - 1];
 
 	if (null_a || null_b)
 		return null_a && null_b;
-	return datumIsEqual(x, y, att->attbyval, att->attlen);
+	return datumIsEqual(a->values[attno - 1], b->values[attno - 1],
+						att->attbyval, att->attlen);
 }
 
 /* True when the update changed a column that some view reads. */
@@ -176,19 +207,22 @@ tview_mark_row(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = get_trigger(fcinfo, "tview.mark_row");
 	TupleDesc tupdesc = RelationGetDescr(data->tg_relation);
-	Image old = {NULL, tupdesc};
-	Image new = {NULL, tupdesc};
+	TviewBase *base = tview_meta_base(RelationGetRelid(data->tg_relation));
+	bool inserted = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+	bool updated = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
+	Image old;
+	Image new;
 
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
-		new.tuple = data->tg_trigtuple;
+	if (base == NULL)
+		return PointerGetDatum(NULL);
+	open_image(&old, inserted ? NULL : data->tg_trigtuple, tupdesc);
+	if (inserted)
+		open_image(&new, data->tg_trigtuple, tupdesc);
 	else
-		old.tuple = data->tg_trigtuple;
-	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
-		new.tuple = data->tg_newtuple;
-	for (TviewBase *base = tview_meta_base(RelationGetRelid(data->tg_relation));
-		 base; base = base->next)
+		open_image(&new, updated ? data->tg_newtuple : NULL, tupdesc);
+	for (; base; base = base->next)
 	{
-		if (old.tuple && new.tuple && !is_relevant(base, &old, &new))
+		if (updated && !is_relevant(base, &old, &new))
 			continue;
 		if (base->touch)
 			mark_touch(base);
@@ -197,6 +231,8 @@ tview_mark_row(PG_FUNCTION_ARGS)
 		if (new.tuple)
 			mark_image(base, &new, &old);
 	}
+	close_image(&new);
+	close_image(&old);
 	return PointerGetDatum(NULL);
 }
 
