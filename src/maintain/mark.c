@@ -52,10 +52,10 @@ open_image(Image *image, HeapTuple tuple, TupleDesc tupdesc)
 {
 	image->tuple = tuple;
 	image->tupdesc = tupdesc;
-	if (tuple == NULL)
-		return;
 	image->values = image->values_at_hand;
 	image->nulls = image->nulls_at_hand;
+	if (tuple == NULL)
+		return;
 	if (tupdesc->natts > COLUMNS_AT_HAND)
 	{
 		image->values = palloc(tupdesc->natts * sizeof(Datum));
@@ -222,7 +222,7 @@ tview_mark_row(PG_FUNCTION_ARGS)
 		open_image(&new, updated ? data->tg_newtuple : NULL, tupdesc);
 	for (; base; base = base->next)
 	{
-		if (updated && !is_relevant(base, &old, &new))
+		if (old.tuple && new.tuple && !is_relevant(base, &old, &new))
 			continue;
 		if (base->touch)
 			mark_touch(base);
