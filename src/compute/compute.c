@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type_d.h"
 #include "compute/compute.h"
+#include "compute/guard.h"
 #include "compute/query.h"
 #include "compute/tags.h"
 #include "executor/spi.h"
@@ -160,7 +161,7 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 		elog(ERROR, "SPI_connect failed");
 	run_for_keys(desc, snapshot, desc->view_query,
 				 psprintf("v.%s", desc->key_name), keys, n);
-	tview_query_check_columns(desc, SPI_tuptable->tupdesc);
+	tview_query_check_columns(desc, SPI_tuptable->tupdesc, NULL);
 	old = MemoryContextSwitchTo(result_context);
 	collect_rows(desc, computed, n);
 	MemoryContextSwitchTo(old);
@@ -175,6 +176,35 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 	SPI_finish();
 	tview_query_leave(&saved);
 	return computed;
+}
+
+/* What tview_compute_keys is asked for under a guard. */
+typedef struct Attempt
+{
+	TviewDesc *desc;
+	Snapshot snapshot;
+	const int64 *keys;
+	int n;
+	bool with_tags;
+	TviewComputed *computed;
+} Attempt;
+
+static void
+attempt(void *arg)
+{
+	Attempt *it = arg;
+
+	it->computed = tview_compute_keys(it->desc, it->snapshot, it->keys, it->n,
+									  it->with_tags);
+}
+
+TviewComputed *
+tview_compute_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
+				  bool with_tags)
+{
+	Attempt it = {desc, snapshot, keys, n, with_tags, NULL};
+
+	return tview_guard_run(attempt, &it) ? it.computed : NULL;
 }
 
 /* A copy of words, NULL for none. */
