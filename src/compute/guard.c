@@ -4,9 +4,15 @@
  *
  * The subtransaction writes nothing, so it gets no xid, and beginning and
  * ending it costs a few thousand instructions.
+ *
+ * PostgreSQL 15 refuses to begin one while a parallel plan runs, because the
+ * workers would not know of it.  One that gets no xid and ends before the plan
+ * goes on is nothing that they would have to know of; PostgreSQL 17 allows it.
+ * So the leader leaves parallel mode for as long as it lasts.
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "compute/guard.h"
 #include "utils/memutils.h"
@@ -32,42 +38,62 @@ must_be_raised(const ErrorData *error)
 bool
 tview_guard_is_possible(void)
 {
+#ifdef USE_ASSERT_CHECKING
+	/* leaving parallel mode while there are workers fails an assertion */
 	return !IsInParallelMode();
+#else
+	return !IsParallelWorker();
+#endif
 }
 
-bool
-tview_guard_run(void (*work)(void *), void *arg)
+/* Does the work; false, with everything set back, when it raised an error. */
+static bool
+run(void (*work)(void *), void *arg, bool parallel)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	ErrorData *volatile error = NULL;
 
-	if (!tview_guard_is_possible())
-		return false;
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
 		work(arg);
 		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		done = true;
 	}
 	PG_CATCH();
 	{
-		ErrorData *error;
-
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (must_be_raised(error))
-			ReThrowError(error);
-		FreeErrorData(error);
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (parallel)
+		EnterParallelMode();
+	if (error == NULL)
+		return true;
+	if (must_be_raised(error))
+		ReThrowError(error);
+	FreeErrorData(error);
+	return false;
+}
+
+bool
+tview_guard_run(void (*work)(void *), void *arg)
+{
+	bool parallel = IsInParallelMode();
+	bool done = false;
+
+	if (!tview_guard_is_possible())
+		return false;
+	if (parallel)
+		ExitParallelMode();
+	if (IsInParallelMode())
+		EnterParallelMode();
+	else
+		done = run(work, arg, parallel);
 	return done;
 }

@@ -8,7 +8,7 @@
 
 #include "postgres.h"
 
-/* False in a parallel plan, where PostgreSQL begins no subtransactions. */
+/* False in a worker of a parallel plan, which can begin no subtransaction. */
 extern bool tview_guard_is_possible(void);
 
 /*

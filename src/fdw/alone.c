@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #define KEYS_PER_BATCH 256
+#define RUNS_MAX 65536
 
 /* A row of which only some columns are known. */
 typedef struct Partial
@@ -32,6 +33,7 @@ typedef struct Partial
 	Bitmapset *known; /* attribute numbers */
 	Datum *values;
 	bool *nulls;
+	MinimalTuple *rows; /* the one row, or all rows of the key */
 } Partial;
 
 /* Attribute numbers, of what pull_varattnos has found. */
@@ -96,6 +98,13 @@ init_locals(TviewScanState *state)
 	MemoryContextSwitchTo(old);
 }
 
+static MinimalTuple
+form_row(const TviewScanState *state, const Partial *partial)
+{
+	return heap_form_minimal_tuple(state->desc->tupdesc, partial->values,
+								   partial->nulls);
+}
+
 /* Asks the view for columns of a key; returns how many rows it has. */
 static int
 fetch(TviewScanState *state, int64 key, const Bitmapset *columns,
@@ -112,13 +121,16 @@ fetch(TviewScanState *state, int64 key, const Bitmapset *columns,
 	{
 		if (n > 0)
 			*rows = repalloc(*rows, (n + 1) * sizeof(MinimalTuple));
-		(*rows)[n++] = tview_copy_minimal(state, tuple);
+		(*rows)[n++] = heap_copy_minimal_tuple(tuple);
 	}
 	tview_stream_close(stream);
 	return n;
 }
 
-/* Adds columns that are not known; returns how many rows the key has. */
+/*
+ * Adds columns that are not known; returns how many rows the key has.  Where
+ * these are several, they are in partial->rows, and nothing gets known.
+ */
 static int
 add_columns(TviewScanState *state, Partial *partial, const Bitmapset *columns)
 {
@@ -126,45 +138,37 @@ add_columns(TviewScanState *state, Partial *partial, const Bitmapset *columns)
 	Bitmapset *missing = bms_difference(columns, partial->known);
 	Datum *values;
 	bool *nulls;
-	MinimalTuple *rows;
 	int attno = -1;
 	int n;
 
 	if (bms_is_empty(missing))
 		return 1;
-	n = fetch(state, partial->key, missing, &rows);
+	n = fetch(state, partial->key, missing, &partial->rows);
 	if (n != 1)
 		return n;
 	values = palloc(tupdesc->natts * sizeof(Datum));
 	nulls = palloc(tupdesc->natts * sizeof(bool));
-	heap_deform_tuple(heap_tuple_from_minimal_tuple(rows[0]), tupdesc, values,
-					  nulls);
+	heap_deform_tuple(heap_tuple_from_minimal_tuple(partial->rows[0]), tupdesc,
+					  values, nulls);
 	while ((attno = bms_next_member(missing, attno)) >= 0)
 	{
 		partial->values[attno - 1] = values[attno - 1];
 		partial->nulls[attno - 1] = nulls[attno - 1];
 	}
 	partial->known = bms_add_members(partial->known, missing);
+	partial->rows[0] = form_row(state, partial);
 	return 1;
 }
 
-static MinimalTuple
-form_row(const TviewScanState *state, const Partial *partial)
-{
-	return heap_form_minimal_tuple(state->desc->tupdesc, partial->values,
-								   partial->nulls);
-}
-
-/* True when the columns that are known meet the local condition. */
+/* True when the columns that a row has meet the local condition. */
 static bool
-meets(TviewScanState *state, const Partial *partial,
-	  const TviewLocalCondition *local)
+meets(TviewScanState *state, MinimalTuple row, const TviewLocalCondition *local)
 {
 	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
 	TupleTableSlot *outer = econtext->ecxt_scantuple;
 	bool result;
 
-	ExecForceStoreMinimalTuple(form_row(state, partial), state->slot, true);
+	ExecForceStoreMinimalTuple(row, state->slot, false);
 	state->slot->tts_tableOid = state->relid;
 	econtext->ecxt_scantuple = state->slot;
 	result = ExecQual(local->expr, econtext);
@@ -173,7 +177,10 @@ meets(TviewScanState *state, const Partial *partial,
 	return result;
 }
 
-/* The rows of a key that meet the local conditions; returns how many. */
+/*
+ * The rows of a key that may meet the local conditions, to be checked again;
+ * returns how many.  Several rows of a key are left out together.
+ */
 static int
 rows_of(TviewScanState *state, int64 key, MinimalTuple **rows)
 {
@@ -181,34 +188,33 @@ rows_of(TviewScanState *state, int64 key, MinimalTuple **rows)
 	int nlocals = list_length(state->node->ss.ps.plan->qual);
 	int natts = state->desc->tupdesc->natts;
 	Partial partial = {.key = key};
-	int n = 1;
+	int n;
 
 	if (nlocals > 0 && state->locals == NULL)
 		init_locals(state);
 	partial.values = palloc0(natts * sizeof(Datum));
 	partial.nulls = palloc(natts * sizeof(bool));
 	memset(partial.nulls, true, natts * sizeof(bool));
-	for (int i = 0; i < nlocals && n == 1; i++)
+	for (int i = 0; i < nlocals; i++)
 	{
+		bool some = false;
+
 		n = add_columns(state, &partial, state->locals[i].columns);
-		if (n != 1)
-			break;
 		/* there is such a row, even if the plan would leave it out */
-		state->returned = true;
-		if (!meets(state, &partial, &state->locals[i]))
+		state->returned = state->returned || n > 0;
+		for (int j = 0; j < n && !some; j++)
+			some = meets(state, partial.rows[j], &state->locals[i]);
+		if (!some)
 		{
-			InstrCountFiltered1(&state->node->ss.ps, 1);
+			InstrCountFiltered1(&state->node->ss.ps, n);
 			return 0;
 		}
 	}
-	if (n == 0)
-		return 0;
-	if (n > 1 || nlocals == 0)
-		return fetch(state, key, columns, rows);
-	(void) add_columns(state, &partial, columns);
-	*rows = palloc(sizeof(MinimalTuple));
-	(*rows)[0] = tview_copy_minimal(state, form_row(state, &partial));
-	return 1;
+	n = add_columns(state, &partial, columns);
+	for (int i = 0; i < n; i++)
+		partial.rows[i] = tview_copy_minimal(state, partial.rows[i]);
+	*rows = partial.rows;
+	return n;
 }
 
 void
@@ -251,6 +257,106 @@ tview_alone_fill_gap(TviewScanState *state)
 
 /* ---- the rest of a view that has failed as a whole ---- */
 
+static int64
+key_of(const TviewDesc *desc, MinimalTuple tuple, bool *isnull)
+{
+	HeapTupleData heap;
+	Datum value;
+
+	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	value = heap_getattr(&heap, desc->key, desc->tupdesc, isnull);
+	return *isnull ? 0 : tview_meta_integer(desc->keytype, value);
+}
+
+/* Adds a key to the runs of keys; they are those of neighbours as a rule. */
+static void
+add_to_runs(TviewScanState *state, int64 key)
+{
+	TviewKeyRun *run =
+		state->nruns > 0 ? &state->runs[state->nruns - 1] : NULL;
+
+	if (run && key > run->last && key - 1 == run->last)
+		run->last = key;
+	else if (run && key < run->first && key + 1 == run->first)
+		run->first = key;
+	else if (state->nruns <= RUNS_MAX)
+	{
+		if (state->nruns == state->runs_allocated)
+		{
+			MemoryContext old = MemoryContextSwitchTo(state->scan_context);
+
+			state->runs_allocated = Max(state->runs_allocated * 2, 64);
+			state->runs = state->runs
+				? repalloc(state->runs,
+						   state->runs_allocated * sizeof(TviewKeyRun))
+				: palloc(state->runs_allocated * sizeof(TviewKeyRun));
+			MemoryContextSwitchTo(old);
+		}
+		state->runs[state->nruns++] = (TviewKeyRun){key, key};
+	}
+}
+
+void
+tview_alone_note(TviewScanState *state, MinimalTuple tuple)
+{
+	bool isnull;
+	int64 key = key_of(state->desc, tuple, &isnull);
+
+	if (isnull)
+		return;
+	if (state->plan->direction == 0)
+		add_to_runs(state, key);
+	else
+	{
+		state->has_last = true;
+		state->last = key;
+	}
+}
+
+static int
+compare_runs(const void *a, const void *b)
+{
+	int64 x = ((const TviewKeyRun *) a)->first;
+	int64 y = ((const TviewKeyRun *) b)->first;
+
+	return (x > y) - (x < y);
+}
+
+static bool
+was_returned(const TviewScanState *state, int64 key)
+{
+	int low = 0;
+	int high = state->nruns;
+
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (state->runs[middle].first <= key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && state->runs[low - 1].last >= key;
+}
+
+/*
+ * Raises the view's error.  So many rows were returned in no order that nobody
+ * knows which ones are left.
+ */
+static void
+raise_error(TviewScanState *state)
+{
+	TviewViewPart part = {.columns = tview_alone_columns(state),
+						  .keys_only = state->keys_only};
+	TviewStream *stream = tview_runview_open(state, &part);
+
+	while (tview_stream_next(stream) != NULL)
+		CHECK_FOR_INTERRUPTS();
+	elog(ERROR, "view %s has raised an error once", state->desc->viewname);
+}
+
 /* Opens the view's keys, past those that were returned. */
 static void
 open_keys(TviewScanState *state, int flags)
@@ -270,6 +376,10 @@ tview_alone_start(TviewScanState *state)
 {
 	state->phase = TVIEW_PHASE_ALONE;
 	state->nrows = state->next_row = 0;
+	if (state->nruns > RUNS_MAX)
+		raise_error(state);
+	if (state->nruns > 1)
+		qsort(state->runs, state->nruns, sizeof(TviewKeyRun), compare_runs);
 	open_keys(state, TVIEW_STREAM_GUARDED);
 }
 
@@ -277,27 +387,20 @@ tview_alone_start(TviewScanState *state)
 static int
 next_keys(TviewScanState *state, int64 *keys, int limit)
 {
-	TviewDesc *desc = state->desc;
 	MinimalTuple tuple;
 	int n = 0;
 
 	while (n < limit && (tuple = tview_stream_next(state->stream)) != NULL)
 	{
-		HeapTupleData heap;
 		bool isnull;
-		Datum value;
+		int64 key = key_of(state->desc, tuple, &isnull);
 
-		heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-		heap.t_data =
-			(HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-		value = heap_getattr(&heap, desc->key, desc->tupdesc, &isnull);
-		if (isnull)
-			continue;
-		keys[n] = tview_meta_integer(desc->keytype, value);
-		if (state->has_last && state->last == keys[n])
+		if (isnull || (state->has_last && state->last == key))
 			continue;
 		state->has_last = true;
-		state->last = keys[n++];
+		state->last = key;
+		if (!was_returned(state, key))
+			keys[n++] = key;
 	}
 	return n;
 }

@@ -145,16 +145,29 @@ can_build(TviewScanState *state, TviewReason reason)
 		tview_writer_is_allowed(state->desc, state->snapshot);
 }
 
-/* Runs the view for the columns that the scan reads, and nothing else. */
+/* True when the view's rows can be computed one by one if that is needed. */
+static bool
+can_be_alone(const TviewScanState *state)
+{
+	return state->desc->restrictable && state->desc->single_row &&
+		tview_guard_is_possible();
+}
+
+/*
+ * Runs the view for the columns that the scan reads, and nothing else.  Where
+ * an error in a row could not be put off, no row is computed too early.
+ */
 static void
 start_view(TviewScanState *state, int direction)
 {
 	TviewViewPart part = {.columns = tview_alone_columns(state),
 						  .keys_only = state->keys_only,
 						  .direction = direction,
-						  .flags = TVIEW_STREAM_SINGLE};
+						  .flags = can_be_alone(state) ? TVIEW_STREAM_GUARDED
+													   : TVIEW_STREAM_SINGLE};
 
 	state->phase = TVIEW_PHASE_VIEW;
+	state->viewing = true;
 	state->nrows = state->next_row = 0;
 	state->stream = tview_runview_open(state, &part);
 }
@@ -353,7 +366,14 @@ tview_runview_next(TviewScanState *state)
 	if (state->build)
 		return next_built(state);
 	tuple = tview_stream_next(state->stream);
-	if (tuple == NULL)
+	if (tuple && can_be_alone(state))
+		tview_alone_note(state, tuple);
+	else if (tuple == NULL && tview_stream_failed(state->stream))
+	{
+		tview_stream_close(state->stream);
+		tview_alone_start(state);
+	}
+	else if (tuple == NULL)
 		state->phase = TVIEW_PHASE_DONE;
 	return tuple;
 }

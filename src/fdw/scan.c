@@ -125,7 +125,9 @@ start_scan(TviewScanState *state)
 	state->nrows = state->next_row = 0;
 	state->nkeys = state->next_key = 0;
 	state->returned = state->view_if_none = false;
-	state->keys_only = state->key_by_key = false;
+	state->keys_only = state->key_by_key = state->viewing = false;
+	state->runs = NULL;
+	state->nruns = state->runs_allocated = 0;
 	if (!tview_values_evaluate(state))
 		state->phase = TVIEW_PHASE_DONE;
 	else

@@ -148,7 +148,7 @@ compute_invalid(TviewScanState *state, Batch *batch)
 		}
 	}
 	TVIEW_STOP("compute.begin");
-	storing = tview_guard_is_possible() &&
+	storing = !state->viewing && tview_guard_is_possible() &&
 		tview_writer_is_allowed(state->desc, state->snapshot);
 	compute_keys(state, waiting, keys, n, storing);
 	TVIEW_STOP("compute.end");

@@ -13,7 +13,7 @@
  *	DONE
  *
  * STORE and KEYS turn to VIEW (or BUILD) when the store cannot serve the
- * snapshot any more, BUILD turns to ALONE (or VIEW) when the view raises an
+ * snapshot any more, BUILD and VIEW turn to ALONE when the view raises an
  * error; rows already returned are excluded by their key.
  */
 #ifndef TVIEW_FDW_STATE_H
@@ -63,6 +63,13 @@ typedef struct TviewLocalCondition
 } TviewLocalCondition;
 
 typedef struct TviewCheck TviewCheck;
+
+/* Keys of rows that were returned. */
+typedef struct TviewKeyRun
+{
+	int64 first;
+	int64 last;
+} TviewKeyRun;
 
 typedef struct TviewScanState
 {
@@ -128,6 +135,10 @@ typedef struct TviewScanState
 	int64 swept; /* entries below were compared with the keys of the build */
 
 	bool keys_only;	 /* of keys that were asked for, the remaining ones */
+	bool viewing;	 /* the store has no part in what remains */
+	TviewKeyRun *runs; /* returned by a view in no order (alone.c) */
+	int nruns;
+	int runs_allocated;
 	bool key_by_key; /* ALONE: a batch of keys would raise an error */
 
 	TviewCheck *check;	 /* of what is served, or NULL: see check.h */
@@ -233,6 +244,8 @@ extern void tview_runview_close(TviewScanState *state);
 extern const Bitmapset *tview_alone_columns(TviewScanState *state);
 /* Puts the rows of the gap that is next in its place, or steps over it. */
 extern void tview_alone_fill_gap(TviewScanState *state);
+/* Notes that a row of the view, which has no other with its key, is returned. */
+extern void tview_alone_note(TviewScanState *state, MinimalTuple tuple);
 /* Goes on where the view has failed as a whole; in key order from there. */
 extern void tview_alone_start(TviewScanState *state);
 extern void tview_alone_batch(TviewScanState *state);
