@@ -68,9 +68,8 @@ tview_alone_columns(TviewScanState *state)
 	if (state->plan->natts == 0)
 		state->columns =
 			bms_add_range(state->columns, 1, state->desc->tupdesc->natts);
-	else
-		foreach(lc, state->plan->columns)
-			state->columns = bms_add_member(state->columns, lfirst_int(lc));
+	foreach(lc, state->plan->columns)
+		state->columns = bms_add_member(state->columns, lfirst_int(lc));
 	MemoryContextSwitchTo(old);
 	return state->columns;
 }
@@ -353,7 +352,9 @@ raise_error(TviewScanState *state)
 	TviewStream *stream = tview_runview_open(state, &part);
 
 	while (tview_stream_next(stream) != NULL)
+	{
 		CHECK_FOR_INTERRUPTS();
+	}
 	elog(ERROR, "view %s has raised an error once", state->desc->viewname);
 }
 

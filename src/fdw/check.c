@@ -103,7 +103,7 @@ tview_check_start(TviewScanState *state)
 {
 	TviewCheck *check;
 	TviewViewPart everything = {.direction = state->plan->direction < 0 ? -1
-																		 : 1,
+																		: 1,
 								.flags = TVIEW_STREAM_GUARDED};
 
 	if (!is_due() || !tview_guard_is_possible())

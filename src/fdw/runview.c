@@ -65,7 +65,7 @@ append_key(StringInfo sql, const TviewDesc *desc, const char *operator, int n)
 {
 	appendStringInfo(sql, "%sv.%s OPERATOR(pg_catalog.%s) ",
 					 sql->len > 0 ? " AND " : "", desc->key_name, operator);
-	appendStringInfo(sql, *operator == '=' ? "ANY ($%d)" : "$%d", n);
+	appendStringInfo(sql, *operator== '=' ? "ANY ($%d)" : "$%d", n);
 }
 
 TviewStream *
@@ -154,6 +154,17 @@ can_be_alone(const TviewScanState *state)
 }
 
 /*
+ * True when they have to be from the start: of several rows with a key some
+ * may have been returned when one of them fails that the plan leaves out.
+ */
+static bool
+must_be_alone(const TviewScanState *state)
+{
+	return state->desc->restrictable && !state->desc->single_row &&
+		state->node->ss.ps.plan->qual != NIL;
+}
+
+/*
  * Runs the view for the columns that the scan reads, and nothing else.  Where
  * an error in a row could not be put off, no row is computed too early.
  */
@@ -166,8 +177,13 @@ start_view(TviewScanState *state, int direction)
 						  .flags = can_be_alone(state) ? TVIEW_STREAM_GUARDED
 													   : TVIEW_STREAM_SINGLE};
 
-	state->phase = TVIEW_PHASE_VIEW;
 	state->viewing = true;
+	if (must_be_alone(state))
+	{
+		tview_alone_start(state);
+		return;
+	}
+	state->phase = TVIEW_PHASE_VIEW;
 	state->nrows = state->next_row = 0;
 	state->stream = tview_runview_open(state, &part);
 }

@@ -23,7 +23,7 @@
 typedef struct BatchEntry
 {
 	int64 key;
-	MinimalTuple tuple; /* NULL: to be computed */
+	MinimalTuple tuple;		 /* NULL: to be computed */
 	TviewComputed *computed; /* NULL: with an error, see alone.c */
 } BatchEntry;
 

@@ -134,8 +134,8 @@ typedef struct TviewScanState
 	bool filling;
 	int64 swept; /* entries below were compared with the keys of the build */
 
-	bool keys_only;	 /* of keys that were asked for, the remaining ones */
-	bool viewing;	 /* the store has no part in what remains */
+	bool keys_only;	   /* of keys that were asked for, the remaining ones */
+	bool viewing;	   /* the store has no part in what remains */
 	TviewKeyRun *runs; /* returned by a view in no order (alone.c) */
 	int nruns;
 	int runs_allocated;
@@ -153,7 +153,7 @@ typedef struct TviewScanState
 	/* rows ready to be returned */
 	MinimalTuple *rows; /* NULL: a gap, see alone.c */
 	int64 *row_keys;	/* set where some row is NULL */
-	bool *served; /* from the store */
+	bool *served;		/* from the store */
 	bool
 		/* MINIMAL_TUPLE_OFFSET bytes stand before each of rows */
 		rows_have_room;
@@ -226,7 +226,7 @@ typedef struct TviewViewPart
 {
 	const Bitmapset *columns; /* attribute numbers; NULL: all of them */
 	const int64 *key;		  /* of the rows; NULL: all that are left */
-	bool keys_only; /* restricted to the keys that remain in state->keys */
+	bool keys_only;			  /* restricted to the keys that remain in state->keys */
 	int direction;
 	int flags; /* TVIEW_STREAM_... */
 } TviewViewPart;
@@ -244,7 +244,7 @@ extern void tview_runview_close(TviewScanState *state);
 extern const Bitmapset *tview_alone_columns(TviewScanState *state);
 /* Puts the rows of the gap that is next in its place, or steps over it. */
 extern void tview_alone_fill_gap(TviewScanState *state);
-/* Notes that a row of the view, which has no other with its key, is returned. */
+/* Notes that a row of the view, the only one of its key, is returned. */
 extern void tview_alone_note(TviewScanState *state, MinimalTuple tuple);
 /* Goes on where the view has failed as a whole; in key order from there. */
 extern void tview_alone_start(TviewScanState *state);
