@@ -104,6 +104,22 @@ form_row(const TviewScanState *state, const Partial *partial)
 								   partial->nulls);
 }
 
+/*
+ * Raises what the scan's query of the view raises before it has a row, such as
+ * a lack of privileges: asked for fewer columns, the view may name another
+ * table.
+ */
+static void
+check_query(TviewScanState *state)
+{
+	TviewViewPart part = {.columns = tview_alone_columns(state),
+						  .flags = TVIEW_STREAM_SINGLE};
+
+	if (!state->query_checked)
+		tview_stream_close(tview_runview_open(state, &part));
+	state->query_checked = true;
+}
+
 /* Asks the view for columns of a key; returns how many rows it has. */
 static int
 fetch(TviewScanState *state, int64 key, const Bitmapset *columns,
@@ -189,6 +205,8 @@ rows_of(TviewScanState *state, int64 key, MinimalTuple **rows)
 	Partial partial = {.key = key};
 	int n;
 
+	if (nlocals > 0)
+		check_query(state);
 	if (nlocals > 0 && state->locals == NULL)
 		init_locals(state);
 	partial.values = palloc0(natts * sizeof(Datum));
@@ -345,7 +363,7 @@ was_returned(const TviewScanState *state, int64 key)
  * knows which ones are left.
  */
 static void
-raise_error(TviewScanState *state)
+raise_view_error(TviewScanState *state)
 {
 	TviewViewPart part = {.columns = tview_alone_columns(state),
 						  .keys_only = state->keys_only};
@@ -377,8 +395,9 @@ tview_alone_start(TviewScanState *state)
 {
 	state->phase = TVIEW_PHASE_ALONE;
 	state->nrows = state->next_row = 0;
+	check_query(state);
 	if (state->nruns > RUNS_MAX)
-		raise_error(state);
+		raise_view_error(state);
 	if (state->nruns > 1)
 		qsort(state->runs, state->nruns, sizeof(TviewKeyRun), compare_runs);
 	open_keys(state, TVIEW_STREAM_GUARDED);

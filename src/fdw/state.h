@@ -90,6 +90,7 @@ typedef struct TviewScanState
 	ExprState *clauses;			 /* for EvalPlanQual; NULL until needed */
 	Bitmapset *columns;			 /* that are read; NULL until needed */
 	TviewLocalCondition *locals; /* likewise (alone.c) */
+	bool query_checked;			 /* likewise */
 	MemoryContext scan_context;	 /* until the next rescan */
 	MemoryContext batch_context; /* until the next batch */
 	TviewScanFigures figures;	 /* over all loops */
@@ -226,7 +227,7 @@ typedef struct TviewViewPart
 {
 	const Bitmapset *columns; /* attribute numbers; NULL: all of them */
 	const int64 *key;		  /* of the rows; NULL: all that are left */
-	bool keys_only;			  /* restricted to the keys that remain in state->keys */
+	bool keys_only;			  /* of those left in state->keys */
 	int direction;
 	int flags; /* TVIEW_STREAM_... */
 } TviewViewPart;
