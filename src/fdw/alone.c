@@ -156,7 +156,7 @@ add_columns(TviewScanState *state, Partial *partial, const Bitmapset *columns)
 	int attno = -1;
 	int n;
 
-	if (bms_is_empty(missing))
+	if (partial->rows && bms_is_empty(missing))
 		return 1;
 	n = fetch(state, partial->key, missing, &partial->rows);
 	if (n != 1)
@@ -299,7 +299,7 @@ add_to_runs(TviewScanState *state, int64 key)
 		run->first = key;
 	else if (state->nruns <= RUNS_MAX)
 	{
-		if (state->nruns == state->runs_allocated)
+		if (state->runs == NULL || state->nruns == state->runs_allocated)
 		{
 			MemoryContext old = MemoryContextSwitchTo(state->scan_context);
 
