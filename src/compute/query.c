@@ -144,8 +144,9 @@ tview_query_columns(const TviewDesc *desc, const Bitmapset *columns)
 	initStringInfo(&sql);
 	for (int i = 0; i < desc->tupdesc->natts; i++)
 		appendStringInfo(&sql, "%s %s", i == 0 ? "SELECT" : ",",
-						 bms_is_member(i + 1, columns) ? desc->view_columns[i]
-													   : "NULL");
+						 bms_is_member(i + 1, columns)
+							 ? desc->view_columns[i]
+							 : "NULL::pg_catalog.int4");
 	appendStringInfo(&sql, " FROM %s v", desc->viewname);
 	return sql.data;
 }

@@ -109,8 +109,8 @@ typedef struct TviewDesc
 	 */
 	char *view_query;
 	char **view_columns; /* the columns as they stand there */
-	char *key_name;	 /* quoted name of the key column */
-	char *tag_query; /* see TviewLineage */
+	char *key_name;		 /* quoted name of the key column */
+	char *tag_query;	 /* see TviewLineage */
 	int ntagspecs;
 	TviewTagSpec *tagspecs;
 	int nlookups;
