@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type_d.h"
 #include "compute/compute.h"
+#include "compute/guard.h"
 #include "compute/query.h"
 #include "compute/tags.h"
 #include "lib/stringinfo.h"
@@ -173,7 +174,8 @@ receive_tags(TupleTableSlot *slot, DestReceiver *self)
 static void
 start_rows(DestReceiver *self, int operation, TupleDesc tupdesc)
 {
-	tview_query_check_columns(((KeyReceiver *) self)->desc, tupdesc);
+	tview_query_check_columns(((KeyReceiver *) self)->desc, tupdesc,
+							  NULL);
 }
 
 static void
@@ -252,6 +254,35 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 		complete_tags(&receiver, snapshot);
 	tview_query_leave(&saved);
 	return receiver.computed;
+}
+
+/* What tview_compute_keys is asked for under a guard. */
+typedef struct Attempt
+{
+	TviewDesc *desc;
+	Snapshot snapshot;
+	const int64 *keys;
+	int n;
+	bool with_tags;
+	TviewComputed *computed;
+} Attempt;
+
+static void
+attempt(void *arg)
+{
+	Attempt *it = arg;
+
+	it->computed = tview_compute_keys(it->desc, it->snapshot, it->keys, it->n,
+									  it->with_tags);
+}
+
+TviewComputed *
+tview_compute_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
+				  bool with_tags)
+{
+	Attempt it = {desc, snapshot, keys, n, with_tags, NULL};
+
+	return tview_guard_run(attempt, &it) ? it.computed : NULL;
 }
 
 /* A copy of words, NULL for none. */

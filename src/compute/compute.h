@@ -12,6 +12,7 @@
 #include "cache/writer.h"
 #include "executor/tuptable.h"
 #include "meta/meta.h"
+#include "nodes/bitmapset.h"
 #include "utils/snapshot.h"
 
 /* What one key came to under the snapshot. */
@@ -43,6 +44,13 @@ extern TviewComputed *tview_compute_keys(TviewDesc *desc, Snapshot snapshot,
 										 bool with_tags);
 
 /*
+ * The same under a guard (guard.h): NULL when the view raises an error.
+ */
+extern TviewComputed *tview_compute_try(TviewDesc *desc, Snapshot snapshot,
+										const int64 *keys, int n,
+										bool with_tags);
+
+/*
  * Copies what a key came to into an item for the store, in the current memory
  * context.
  */
@@ -56,31 +64,48 @@ extern bool tview_compute_same_row(const TviewDesc *desc, MinimalTuple a,
 /* A stream over the view's rows: a plain execution, in bounded memory. */
 typedef struct TviewStream TviewStream;
 
+/* An error of the view ends the stream, and not the statement (guard.h). */
+#define TVIEW_STREAM_GUARDED 0x01
+/* no row is computed before it is asked for, as it may raise an error */
+#define TVIEW_STREAM_SINGLE 0x02
+
+/* SELECT ... FROM view v [WHERE where] [ORDER BY key ...] */
+typedef struct TviewStreamQuery
+{
+	const Bitmapset *columns; /* attribute numbers; NULL: all of them */
+	const char *where;		  /* SQL over alias v with $1.., or NULL */
+	int nparams;
+	const Oid *types;
+	const Datum *values; /* not null */
+	int direction;		 /* 0: no ORDER BY */
+	int flags;			 /* TVIEW_STREAM_... */
+} TviewStreamQuery;
+
 /*
- * Opens SELECT ... FROM view [WHERE condition] [ORDER BY key ...].  where is
- * SQL text over alias v with $1.. of the given types, or NULL.  direction 0
- * means no ORDER BY.  Resources belong to the current resource owner; the
+ * Opens a stream.  Resources belong to the current resource owner; the
  * stream must be closed, or dies with the owner.
  */
 extern TviewStream *tview_stream_open(TviewDesc *desc, Snapshot snapshot,
-									  const char *where, int nparams,
-									  const Oid *types, const Datum *values,
-									  const bool *nulls, int direction);
+									  const TviewStreamQuery *query);
 /*
  * Next row as a minimal tuple that is valid until the next call; NULL at the
  * end.
  */
 extern MinimalTuple tview_stream_next(TviewStream *stream);
+/* True when the view raised an error, of a guarded stream. */
+extern bool tview_stream_failed(const TviewStream *stream);
 extern void tview_stream_close(TviewStream *stream);
 
 /* A stream over all keys in ascending order, with rows and tags, for builds. */
 typedef struct TviewBuild TviewBuild;
-extern TviewBuild *tview_build_open(TviewDesc *desc, Snapshot snapshot);
+extern TviewBuild *tview_build_open(TviewDesc *desc, Snapshot snapshot,
+									int flags);
 /*
  * Next key with its rows and tags, valid until the next call; NULL at the
  * end.
  */
 extern TviewComputed *tview_build_next(TviewBuild *build);
+extern bool tview_build_failed(const TviewBuild *build);
 extern void tview_build_close(TviewBuild *build);
 
 /*

@@ -13,6 +13,7 @@
 #include "compute/query.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -185,14 +186,16 @@ tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type, Datum value,
 }
 
 void
-tview_query_check_columns(const TviewDesc *desc, TupleDesc rows)
+tview_query_check_columns(const TviewDesc *desc, TupleDesc rows,
+						  const Bitmapset *columns)
 {
 	for (int i = 0; i < desc->tupdesc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc->tupdesc, i);
 		Oid type = TupleDescAttr(rows, i)->atttypid;
 
-		if (att->attisdropped || att->atttypid == type)
+		if (att->attisdropped || att->atttypid == type ||
+			(columns && !bms_is_member(att->attnum, columns)))
 			continue;
 		ereport(
 			ERROR,
@@ -202,6 +205,23 @@ tview_query_check_columns(const TviewDesc *desc, TupleDesc rows)
 			 errdetail("Its type is %s, the view's is %s.",
 					   format_type_be(att->atttypid), format_type_be(type))));
 	}
+}
+
+char *
+tview_query_columns(const TviewDesc *desc, const Bitmapset *columns)
+{
+	StringInfoData sql;
+
+	if (columns == NULL)
+		return desc->view_query;
+	initStringInfo(&sql);
+	for (int i = 0; i < desc->tupdesc->natts; i++)
+		appendStringInfo(&sql, "%s %s", i == 0 ? "SELECT" : ",",
+						 bms_is_member(i + 1, columns)
+							 ? desc->view_columns[i]
+							 : "NULL::pg_catalog.int4");
+	appendStringInfo(&sql, " FROM %s v", desc->viewname);
+	return sql.data;
 }
 
 const char *

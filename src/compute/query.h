@@ -10,6 +10,7 @@
 
 #include "executor/spi.h"
 #include "meta/meta.h"
+#include "nodes/bitmapset.h"
 #include "tcop/dest.h"
 #include "utils/snapshot.h"
 
@@ -47,10 +48,19 @@ extern void tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type,
 							Datum value, DestReceiver *receiver);
 
 /*
- * Raises unless the rows of the view have the types of the TVIEW's columns: a
- * view may have been changed since the TVIEW was made for it.
+ * Raises unless the rows of the view have the types of the TVIEW's columns (of
+ * those that were asked for; NULL: all of them): a view may have been changed
+ * since the TVIEW was made for it.
  */
-extern void tview_query_check_columns(const TviewDesc *desc, TupleDesc rows);
+extern void tview_query_check_columns(const TviewDesc *desc, TupleDesc rows,
+									  const Bitmapset *columns);
+
+/*
+ * The view's query, with NULL for all columns but these (attribute numbers;
+ * NULL: all of them).
+ */
+extern char *tview_query_columns(const TviewDesc *desc,
+								 const Bitmapset *columns);
 
 /*
  * Who runs the queries: saved by enter, restored by leave (or by the end of

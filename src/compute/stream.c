@@ -6,11 +6,18 @@
  * what it holds belongs to the resource owner that is current when it is
  * opened (the outer portal's), so that a cursor on a TVIEW survives a
  * savepoint in which it was first fetched from.
+ *
+ * A guarded stream has a resource owner of its own below that one.  When the
+ * view raises an error, the subtransaction of the guard sets everything back
+ * that belongs to a transaction, and the owner gives up what the executor
+ * holds, which is not shut down then: PostgreSQL does the same to a portal
+ * that has failed.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
 #include "compute/compute.h"
+#include "compute/guard.h"
 #include "compute/query.h"
 #include "compute/tags.h"
 #include "executor/executor.h"
@@ -39,7 +46,9 @@ struct TviewStream
 	MemoryContext batch_context;
 	TviewDesc *desc;
 	Snapshot snapshot; /* registered */
+	int flags;
 	ResourceOwner owner;
+	bool failed; /* what the executor held is given up */
 	CachedPlan *plan;
 	QueryDesc *query;
 	BatchReceiver receiver;
@@ -79,27 +88,26 @@ receive_end(DestReceiver *self)
  * resource owner.
  */
 static void
-start_query(TviewStream *stream, const char *sql, int nparams, const Oid *types,
-			const Datum *values, const bool *nulls)
+start_query(TviewStream *stream, const char *sql, const TviewStreamQuery *query)
 {
+	int nparams = query->nparams;
 	SPIPlanPtr prepared;
 	CachedPlanSource *source;
 	ParamListInfo params = NULL;
 
-	prepared = tview_query_prepare(stream->desc, sql, nparams, types);
+	prepared = tview_query_prepare(stream->desc, sql, nparams, query->types);
 	source = (CachedPlanSource *) linitial(SPI_plan_get_plan_sources(prepared));
 	if (nparams > 0)
 	{
 		params = makeParamList(nparams);
 		for (int i = 0; i < nparams; i++)
 		{
-			params->params[i].value = values[i];
-			params->params[i].isnull = nulls ? nulls[i] : false;
+			params->params[i].value = query->values[i];
+			params->params[i].isnull = false;
 			params->params[i].pflags = PARAM_FLAG_CONST;
-			params->params[i].ptype = types[i];
+			params->params[i].ptype = query->types[i];
 		}
 	}
-	stream->owner = CurrentResourceOwner;
 	stream->plan = GetCachedPlan(source, params, stream->owner, NULL);
 	stream->query =
 		CreateQueryDesc(linitial_node(PlannedStmt, stream->plan->stmt_list),
@@ -108,16 +116,75 @@ start_query(TviewStream *stream, const char *sql, int nparams, const Oid *types,
 	ExecutorStart(stream->query, 0);
 }
 
-/* Opens a stream over any query of the TVIEW. */
+/* Ends the owner of a guarded stream. */
+static void
+end_owner(TviewStream *stream)
+{
+	bool good = !stream->failed;
+
+	if (!(stream->flags & TVIEW_STREAM_GUARDED))
+		return;
+	ResourceOwnerRelease(stream->owner, RESOURCE_RELEASE_BEFORE_LOCKS, good,
+						 false);
+	ResourceOwnerRelease(stream->owner, RESOURCE_RELEASE_LOCKS, good, false);
+	ResourceOwnerRelease(stream->owner, RESOURCE_RELEASE_AFTER_LOCKS, good,
+						 false);
+	ResourceOwnerDelete(stream->owner);
+	stream->owner = NULL;
+}
+
+/* Does a part of the stream's work, under a guard if it has one. */
+static void
+run_guarded(TviewStream *stream, void (*work)(void *), void *arg)
+{
+	if (!(stream->flags & TVIEW_STREAM_GUARDED))
+		work(arg);
+	else if (!tview_guard_run(work, arg))
+	{
+		stream->failed = stream->finished = true;
+		stream->nrows = stream->next = 0;
+		end_owner(stream);
+	}
+}
+
+typedef struct Opening
+{
+	TviewStream *stream;
+	const char *sql;
+	const TviewStreamQuery *query;
+	bool of_view; /* and not of the tag query */
+} Opening;
+
+static void
+open_query(void *arg)
+{
+	Opening *opening = arg;
+	TviewStream *stream = opening->stream;
+	ResourceOwner outer = CurrentResourceOwner;
+	TviewIdentity saved;
+
+	tview_query_enter(stream->desc, &saved);
+	PushActiveSnapshot(stream->snapshot);
+	CurrentResourceOwner = stream->owner;
+	start_query(stream, opening->sql, opening->query);
+	CurrentResourceOwner = outer;
+	if (opening->of_view)
+		tview_query_check_columns(stream->desc, stream->query->tupDesc,
+								  opening->query->columns);
+	PopActiveSnapshot();
+	tview_query_leave(&saved);
+}
+
+/* Opens a stream over any query of the TVIEW; sql is its text. */
 static TviewStream *
-open_stream(TviewDesc *desc, Snapshot snapshot, const char *sql, int nparams,
-			const Oid *types, const Datum *values, const bool *nulls)
+open_stream(TviewDesc *desc, Snapshot snapshot, const char *sql,
+			const TviewStreamQuery *query, bool of_view)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "tview stream", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	TviewStream *stream = palloc0(sizeof(TviewStream));
-	TviewIdentity saved;
+	Opening opening = {stream, sql, query, of_view};
 
 	stream->context = context;
 	stream->batch_context = AllocSetContextCreate(context, "tview stream batch",
@@ -132,55 +199,63 @@ open_stream(TviewDesc *desc, Snapshot snapshot, const char *sql, int nparams,
 	stream->receiver.pub.rDestroy = receive_end;
 	stream->receiver.pub.mydest = DestNone;
 	stream->receiver.stream = stream;
-	tview_query_enter(desc, &saved);
-	PushActiveSnapshot(snapshot);
-	start_query(stream, sql, nparams, types, values, nulls);
-	PopActiveSnapshot();
-	tview_query_leave(&saved);
+	stream->flags = query->flags;
+	stream->owner = CurrentResourceOwner;
+	if (stream->flags & TVIEW_STREAM_GUARDED)
+		stream->owner = ResourceOwnerCreate(CurrentResourceOwner, "tview stream");
+	run_guarded(stream, open_query, &opening);
 	MemoryContextSwitchTo(old);
 	return stream;
 }
 
 TviewStream *
-tview_stream_open(TviewDesc *desc, Snapshot snapshot, const char *where,
-				  int nparams, const Oid *types, const Datum *values,
-				  const bool *nulls, int direction)
+tview_stream_open(TviewDesc *desc, Snapshot snapshot,
+				  const TviewStreamQuery *query)
 {
-	TviewStream *stream;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, desc->view_query);
-	if (where)
-		appendStringInfo(&sql, " WHERE %s", where);
-	if (direction != 0)
+	appendStringInfoString(&sql, tview_query_columns(desc, query->columns));
+	if (query->where)
+		appendStringInfo(&sql, " WHERE %s", query->where);
+	if (query->direction != 0)
 		appendStringInfo(&sql, " ORDER BY v.%s %s", desc->key_name,
-						 direction > 0 ? "ASC" : "DESC");
-	stream =
-		open_stream(desc, snapshot, sql.data, nparams, types, values, nulls);
-	tview_query_check_columns(desc, stream->query->tupDesc);
-	return stream;
+						 query->direction > 0 ? "ASC" : "DESC");
+	return open_stream(desc, snapshot, sql.data, query, true);
+}
+
+static void
+run_query(void *arg)
+{
+	TviewStream *stream = arg;
+	ResourceOwner outer = CurrentResourceOwner;
+	TviewIdentity saved;
+
+	tview_query_enter(stream->desc, &saved);
+	PushActiveSnapshot(stream->snapshot);
+	if (stream->flags & TVIEW_STREAM_GUARDED)
+		CurrentResourceOwner = stream->owner;
+	ExecutorRun(stream->query, ForwardScanDirection, stream->batch_rows, false);
+	CurrentResourceOwner = outer;
+	PopActiveSnapshot();
+	tview_query_leave(&saved);
 }
 
 /* Runs the executor for the next batch. */
 static void
 fill_batch(TviewStream *stream)
 {
-	TviewIdentity saved;
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
 
 	MemoryContextReset(stream->batch_context);
 	stream->nrows = stream->next = 0;
 	stream->bytes = 0;
-	tview_query_enter(stream->desc, &saved);
-	PushActiveSnapshot(stream->snapshot);
-	ExecutorRun(stream->query, ForwardScanDirection, stream->batch_rows, false);
-	PopActiveSnapshot();
-	tview_query_leave(&saved);
+	run_guarded(stream, run_query, stream);
 	MemoryContextSwitchTo(old);
 	if ((uint64) stream->nrows < stream->batch_rows)
 		stream->finished = true;
-	else if (stream->bytes * 4 < BATCH_BYTES_MAX &&
+	else if (!(stream->flags & TVIEW_STREAM_SINGLE) &&
+			 stream->bytes * 4 < BATCH_BYTES_MAX &&
 			 stream->batch_rows * 4 <= BATCH_ROWS_MAX)
 		stream->batch_rows *= 4;
 }
@@ -199,17 +274,31 @@ tview_stream_next(TviewStream *stream)
 	return stream->rows[stream->next++];
 }
 
+bool
+tview_stream_failed(const TviewStream *stream)
+{
+	return stream->failed;
+}
+
 void
 tview_stream_close(TviewStream *stream)
 {
 	TviewIdentity saved;
+	ResourceOwner outer = CurrentResourceOwner;
 
-	tview_query_enter(stream->desc, &saved);
-	ExecutorFinish(stream->query);
-	ExecutorEnd(stream->query);
-	FreeQueryDesc(stream->query);
-	tview_query_leave(&saved);
-	ReleaseCachedPlan(stream->plan, stream->owner);
+	if (!stream->failed)
+	{
+		tview_query_enter(stream->desc, &saved);
+		if (stream->flags & TVIEW_STREAM_GUARDED)
+			CurrentResourceOwner = stream->owner;
+		ExecutorFinish(stream->query);
+		ExecutorEnd(stream->query);
+		FreeQueryDesc(stream->query);
+		CurrentResourceOwner = outer;
+		tview_query_leave(&saved);
+		ReleaseCachedPlan(stream->plan, stream->owner);
+		end_owner(stream);
+	}
 	MemoryContextDelete(stream->context);
 }
 
@@ -269,19 +358,21 @@ next_tag(TviewBuild *build, int64 *key)
 }
 
 TviewBuild *
-tview_build_open(TviewDesc *desc, Snapshot snapshot)
+tview_build_open(TviewDesc *desc, Snapshot snapshot, int flags)
 {
 	TviewBuild *build = palloc0(sizeof(TviewBuild));
+	TviewStreamQuery query = {.direction = 1, .flags = flags};
 	int64 ignored;
 
 	build->desc = desc;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "tview build",
 										   ALLOCSET_DEFAULT_SIZES);
-	build->rows =
-		tview_stream_open(desc, snapshot, NULL, 0, NULL, NULL, NULL, 1);
+	build->rows = tview_stream_open(desc, snapshot, &query);
 	build->tags = open_stream(
 		desc, snapshot, psprintf("%s ORDER BY q.key", tview_tags_query(desc)),
-		0, NULL, NULL, NULL);
+		&query, false);
+	if (tview_build_failed(build))
+		return build;
 	build->tags_desc = build->tags->query->tupDesc;
 	build->values = palloc(build->tags_desc->natts * sizeof(Datum));
 	build->nulls = palloc(build->tags_desc->natts * sizeof(bool));
@@ -325,7 +416,7 @@ tview_build_next(TviewBuild *build)
 	int64 row_key = 0;
 	int64 tag_key = 0;
 
-	if (build->row == NULL && build->tag == NULL)
+	if ((build->row == NULL && build->tag == NULL) || tview_build_failed(build))
 		return NULL;
 	if (build->row)
 		row_key = tuple_key(build->row, desc->tupdesc, desc->key, desc->keytype,
@@ -351,7 +442,14 @@ tview_build_next(TviewBuild *build)
 		next_tag(build, &tag_key);
 	}
 	MemoryContextSwitchTo(old);
-	return computed;
+	/* the key at hand may lack a row or a tag then */
+	return tview_build_failed(build) ? NULL : computed;
+}
+
+bool
+tview_build_failed(const TviewBuild *build)
+{
+	return build->rows->failed || build->tags->failed;
 }
 
 void

@@ -71,6 +71,7 @@ acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 {
 	TviewDesc *desc = tview_meta_get(RelationGetRelid(relation), false);
 	Sample sample = {0};
+	TviewStreamQuery everything = {0};
 	TviewStream *stream;
 	MinimalTuple row;
 
@@ -80,8 +81,7 @@ acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 	sample.context = CurrentMemoryContext;
 	reservoir_init_selection_state(&sample.state, targrows);
 
-	stream = tview_stream_open(desc, GetActiveSnapshot(), NULL,
-							   0, NULL, NULL, NULL, 0);
+	stream = tview_stream_open(desc, GetActiveSnapshot(), &everything);
 	while ((row = tview_stream_next(stream)) != NULL)
 	{
 		vacuum_delay_point();

@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "cache/contents.h"
 #include "common/pg_prng.h"
+#include "compute/guard.h"
 #include "executor/executor.h"
 #include "fdw/check.h"
 #include "funcapi.h"
@@ -101,14 +102,17 @@ void
 tview_check_start(TviewScanState *state)
 {
 	TviewCheck *check;
+	TviewViewPart everything = {.direction = state->plan->direction < 0 ? -1
+																		: 1,
+								.flags = TVIEW_STREAM_GUARDED};
 
-	if (!is_due())
+	if (!is_due() || !tview_guard_is_possible())
 		return;
 	check = palloc0(sizeof(TviewCheck));
-	check->direction = state->plan->direction < 0 ? -1 : 1;
+	check->direction = everything.direction;
 	check->context = AllocSetContextCreate(
 		CurrentMemoryContext, "tview check", ALLOCSET_DEFAULT_SIZES);
-	check->stream = tview_runview_open(state, false, check->direction);
+	check->stream = tview_runview_open(state, &everything);
 	advance(state->desc, check);
 	state->check = check;
 }
@@ -170,10 +174,7 @@ row_is_right(TviewScanState *state, MinimalTuple tuple, int64 key,
 static bool
 key_goes_on(const TviewScanState *state, int i, int64 key)
 {
-	bool isnull;
-
-	return i + 1 < state->nrows &&
-		row_key(state->desc, state->rows[i + 1], &isnull) == key;
+	return i + 1 < state->nrows && state->row_keys[i + 1] == key;
 }
 
 /* Compares one row and moves past the view's rows of its key. */
@@ -181,8 +182,7 @@ static bool
 compare_row(TviewScanState *state, int i, Difference *found)
 {
 	TviewCheck *check = state->check;
-	bool isnull;
-	int64 key = row_key(state->desc, state->rows[i], &isnull);
+	int64 key = state->row_keys[i];
 
 	if (is_before(check, key))
 	{
@@ -291,6 +291,13 @@ tview_check_batch(TviewScanState *state, bool ended)
 		return true;
 	old = MemoryContextSwitchTo(check->context);
 	right = compare_batch(state, ended, &found);
+	/* an error of the view ends the check: nobody has asked for that column */
+	if (tview_stream_failed(check->stream))
+	{
+		MemoryContextSwitchTo(old);
+		tview_check_close(state);
+		return true;
+	}
 	if (!right)
 	{
 		counters = tview_store_counters(state->reader.handle->store,

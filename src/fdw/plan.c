@@ -5,6 +5,7 @@
  * fdw_private is a list of lists, so that plans can be copied and printed:
  *
  *		(kind direction natts)					integers
+ *		(attno ...)								the columns that are needed
  *		(attno strategy is_array ...)			integers, three per condition
  *		(opno collation valtype ...)			oids, three per condition
  *		(relid)									an oid, of a count only
@@ -107,6 +108,18 @@ last_column(const Bitmapset *columns)
 	return last;
 }
 
+/* The numbers of the columns that are needed. */
+static List *
+list_columns(const Bitmapset *columns)
+{
+	List *list = NIL;
+	int i = -FirstLowInvalidHeapAttributeNumber;
+
+	while ((i = bms_next_member(columns, i)) >= 0)
+		list = lappend_int(list, i + FirstLowInvalidHeapAttributeNumber);
+	return list;
+}
+
 /* Builds fdw_private; its lists live in the current context. */
 static List *
 encode_plan(TviewPathChoice *choice, const Bitmapset *columns, List *pushed)
@@ -126,9 +139,9 @@ encode_plan(TviewPathChoice *choice, const Bitmapset *columns, List *pushed)
 		oids = lappend_oid(oids, condition->collation);
 		oids = lappend_oid(oids, condition->valtype);
 	}
-	return list_make3(list_make3_int(choice->kind, choice->direction,
+	return list_make4(list_make3_int(choice->kind, choice->direction,
 									 last_column(columns)),
-					  numbers, oids);
+					  list_columns(columns), numbers, oids);
 }
 
 /* Returns what a plan carries, in the current memory context. */
@@ -137,14 +150,15 @@ tview_plan_decode(ForeignScan *scan)
 {
 	TviewPlan *plan = palloc0(sizeof(TviewPlan));
 	List *header = linitial(scan->fdw_private);
-	List *numbers = lsecond(scan->fdw_private);
-	List *oids = lthird(scan->fdw_private);
+	List *numbers = lthird(scan->fdw_private);
+	List *oids = lfourth(scan->fdw_private);
 
 	plan->kind = linitial_int(header);
 	plan->direction = lsecond_int(header);
 	plan->natts = lthird_int(header);
-	if (list_length(scan->fdw_private) > 3)
-		plan->counted = linitial_oid(lfourth(scan->fdw_private));
+	plan->columns = lsecond(scan->fdw_private);
+	if (list_length(scan->fdw_private) > 4)
+		plan->counted = linitial_oid(list_nth(scan->fdw_private, 4));
 	plan->nconditions = list_length(numbers) / 3;
 	plan->conditions = palloc0(sizeof(TviewCondition) *
 							   Max(plan->nconditions, 1));
@@ -165,7 +179,7 @@ tview_plan_decode(ForeignScan *scan)
 List *
 tview_plan_clauses(ForeignScan *scan)
 {
-	if (list_length(scan->fdw_private) > 3)
+	if (list_length(scan->fdw_private) > 4)
 		return NIL;
 	return list_copy_tail(scan->fdw_exprs, list_length(scan->fdw_exprs) / 2);
 }

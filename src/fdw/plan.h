@@ -45,6 +45,7 @@ typedef struct TviewPlan
 	TviewScanKind kind;
 	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
 	int natts;	   /* the last column that is needed; 0: the whole row */
+	List *columns; /* that are needed, by number, unless natts is 0 */
 	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
 	int nconditions;
 	TviewCondition *conditions;

@@ -7,6 +7,7 @@
 
 #include "cache/stop.h"
 #include "catalog/pg_type_d.h"
+#include "compute/guard.h"
 #include "executor/executor.h"
 #include "fdw/check.h"
 #include "fdw/state.h"
@@ -47,59 +48,70 @@ column_name(const TviewDesc *desc, AttrNumber attno)
 		NameStr(TupleDescAttr(desc->tupdesc, attno - 1)->attname));
 }
 
-/* An int8 array of the keys that have not been looked at. */
 static Datum
-remaining_keys(TviewScanState *state)
+key_array(const int64 *keys, int n)
 {
-	int n = state->nkeys - state->next_key;
 	Datum *elements = palloc(Max(n, 1) * sizeof(Datum));
 
 	for (int i = 0; i < n; i++)
-		elements[i] = Int64GetDatum(state->keys[state->next_key + i]);
+		elements[i] = Int64GetDatum(keys[i]);
 	return PointerGetDatum(construct_array(elements, n, INT8OID, sizeof(int64),
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+/* Adds "key operator parameter" to the query's conditions. */
+static void
+append_key(StringInfo sql, const TviewDesc *desc, const char *operator, int n)
+{
+	appendStringInfo(sql, "%sv.%s OPERATOR(pg_catalog.%s) ",
+					 sql->len > 0 ? " AND " : "", desc->key_name, operator);
+	appendStringInfo(sql, *operator== '=' ? "ANY ($%d)" : "$%d", n);
+}
+
 TviewStream *
-tview_runview_open(TviewScanState *state, bool keys_only, int direction)
+tview_runview_open(TviewScanState *state, const TviewViewPart *part)
 {
 	TviewDesc *desc = state->desc;
 	int n = state->plan->nconditions;
-	Oid *types = palloc((n + 1) * sizeof(Oid));
-	Datum *values = palloc((n + 1) * sizeof(Datum));
+	Oid *types = palloc((n + 2) * sizeof(Oid));
+	Datum *values = palloc((n + 2) * sizeof(Datum));
 	StringInfoData sql;
-	const char *separator = "";
+	TviewStreamQuery query = {.columns = part->columns,
+							  .types = types,
+							  .values = values,
+							  .direction = part->direction,
+							  .flags = part->flags};
 
 	initStringInfo(&sql);
 	for (int i = 0; i < n; i++)
 	{
 		const TviewCondition *condition = &state->plan->conditions[i];
 
-		appendStringInfo(&sql, "%sv.%s ", separator,
+		appendStringInfo(&sql, "%sv.%s ", sql.len > 0 ? " AND " : "",
 						 column_name(desc, condition->attno));
 		append_operator(&sql, condition->opno);
 		appendStringInfo(&sql, condition->is_array ? " ANY ($%d)" : " $%d",
 						 i + 1);
 		types[i] = state->values[i].type;
 		values[i] = state->values[i].value;
-		separator = " AND ";
 	}
-	if (keys_only || state->has_last)
+	if (part->key || part->keys_only)
 	{
-		appendStringInfo(&sql, "%sv.%s OPERATOR(pg_catalog.%s) %s$%d%s",
-						 separator, desc->key_name,
-						 keys_only						  ? "="
-							 : state->plan->direction < 0 ? "<"
-														  : ">",
-						 keys_only ? "ANY (" : "", n + 1, keys_only ? ")" : "");
-		types[n] = keys_only ? INT8ARRAYOID : INT8OID;
-		values[n] =
-			keys_only ? remaining_keys(state) : Int64GetDatum(state->last);
-		n++;
+		types[n] = INT8ARRAYOID;
+		values[n++] = part->key ? key_array(part->key, 1)
+								: key_array(state->keys + state->next_key,
+											state->nkeys - state->next_key);
+		append_key(&sql, desc, "=", n);
 	}
-	return tview_stream_open(desc, state->snapshot,
-							 sql.len > 0 ? sql.data : NULL, n, types, values,
-							 NULL, direction);
+	if (state->has_last && part->key == NULL)
+	{
+		types[n] = INT8OID;
+		values[n++] = Int64GetDatum(state->last);
+		append_key(&sql, desc, state->plan->direction < 0 ? "<" : ">", n);
+	}
+	query.nparams = n;
+	query.where = sql.len > 0 ? sql.data : NULL;
+	return tview_stream_open(desc, state->snapshot, &query);
 }
 
 /*
@@ -129,15 +141,59 @@ can_build(TviewScanState *state, TviewReason reason)
 		reason.code != TVIEW_BYPASS_ALL_CHANGED &&
 		reason.code != TVIEW_BYPASS_CHEAPER)
 		return false;
-	return !may_stop_early(state) &&
+	return !may_stop_early(state) && tview_guard_is_possible() &&
 		tview_writer_is_allowed(state->desc, state->snapshot);
+}
+
+/* True when the view's rows can be computed one by one if that is needed. */
+static bool
+can_be_alone(const TviewScanState *state)
+{
+	return state->desc->restrictable && state->desc->single_row &&
+		tview_guard_is_possible();
+}
+
+/*
+ * True when they have to be from the start: of several rows with a key some
+ * may have been returned when one of them fails that the plan leaves out.
+ */
+static bool
+must_be_alone(const TviewScanState *state)
+{
+	return state->desc->restrictable && !state->desc->single_row &&
+		state->node->ss.ps.plan->qual != NIL;
+}
+
+/*
+ * Runs the view for the columns that the scan reads, and nothing else.  Where
+ * an error in a row could not be put off, no row is computed too early.
+ */
+static void
+start_view(TviewScanState *state, int direction)
+{
+	TviewViewPart part = {.columns = tview_alone_columns(state),
+						  .keys_only = state->keys_only,
+						  .direction = direction,
+						  .flags = can_be_alone(state) ? TVIEW_STREAM_GUARDED
+													   : TVIEW_STREAM_SINGLE};
+
+	state->viewing = true;
+	if (must_be_alone(state))
+	{
+		tview_alone_start(state);
+		return;
+	}
+	state->phase = TVIEW_PHASE_VIEW;
+	state->nrows = state->next_row = 0;
+	state->stream = tview_runview_open(state, &part);
 }
 
 void
 tview_runview_start(TviewScanState *state, TviewReason reason)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->scan_context);
-	bool keys_only = state->phase == TVIEW_PHASE_KEYS &&
+
+	state->keys_only = state->phase == TVIEW_PHASE_KEYS &&
 		(state->next_key > 0 || state->plan->kind == TVIEW_SCAN_LOOKUP);
 
 	tview_check_close(state);
@@ -148,7 +204,8 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 		tview_contents_prepare(state->desc, false, &state->fill.clears))
 	{
 		state->phase = TVIEW_PHASE_BUILD;
-		state->build = tview_build_open(state->desc, state->snapshot);
+		state->build = tview_build_open(state->desc, state->snapshot,
+										TVIEW_STREAM_GUARDED);
 		state->fill_context = AllocSetContextCreate(
 			state->scan_context, "tview fill", ALLOCSET_DEFAULT_SIZES);
 		state->fill.items =
@@ -157,14 +214,10 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 		state->swept = PG_INT64_MIN;
 		state->fill.flags = 0;
 		state->filling = state->fill_all = true;
+		state->nrows = state->next_row = 0;
 	}
 	else
-	{
-		state->phase = TVIEW_PHASE_VIEW;
-		state->stream =
-			tview_runview_open(state, keys_only, state->plan->direction);
-	}
-	state->nrows = state->next_row = 0;
+		start_view(state, state->plan->direction);
 	MemoryContextSwitchTo(old);
 }
 
@@ -254,6 +307,29 @@ gather(TviewScanState *state, const TviewComputed *computed)
 		store_batch(state, false);
 }
 
+/*
+ * Goes on after an error of the view: what was built is stored, the rest is
+ * computed key by key, or where this cannot be done by the view.
+ */
+static void
+leave_build(TviewScanState *state)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->scan_context);
+
+	if (state->filling && state->fill.n > 0)
+	{
+		state->fill_all = false;
+		store_batch(state, false);
+	}
+	tview_build_close(state->build);
+	state->build = NULL;
+	if (state->desc->restrictable)
+		tview_alone_start(state);
+	else
+		start_view(state, 1);
+	MemoryContextSwitchTo(old);
+}
+
 /* The next row of a build; its other rows of the same key wait in rows[]. */
 static MinimalTuple
 next_built(TviewScanState *state)
@@ -262,10 +338,16 @@ next_built(TviewScanState *state)
 	{
 		TviewComputed *computed = tview_build_next(state->build);
 
+		if (computed == NULL && tview_build_failed(state->build))
+		{
+			leave_build(state);
+			return NULL;
+		}
 		if (computed == NULL)
 		{
 			if (state->filling)
 				store_batch(state, true);
+			state->phase = TVIEW_PHASE_DONE;
 			return NULL;
 		}
 		if (state->filling)
@@ -273,6 +355,8 @@ next_built(TviewScanState *state)
 		if (computed->nrows == 0 ||
 			(state->has_last && computed->key <= state->last))
 			continue;
+		state->has_last = true;
+		state->last = computed->key;
 		if (computed->nrows > 1)
 		{
 			MemoryContext old = MemoryContextSwitchTo(state->scan_context);
@@ -293,7 +377,21 @@ next_built(TviewScanState *state)
 MinimalTuple
 tview_runview_next(TviewScanState *state)
 {
-	return state->build ? next_built(state) : tview_stream_next(state->stream);
+	MinimalTuple tuple;
+
+	if (state->build)
+		return next_built(state);
+	tuple = tview_stream_next(state->stream);
+	if (tuple && can_be_alone(state))
+		tview_alone_note(state, tuple);
+	else if (tuple == NULL && tview_stream_failed(state->stream))
+	{
+		tview_stream_close(state->stream);
+		tview_alone_start(state);
+	}
+	else if (tuple == NULL)
+		state->phase = TVIEW_PHASE_DONE;
+	return tuple;
 }
 
 void

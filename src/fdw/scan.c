@@ -125,6 +125,9 @@ start_scan(TviewScanState *state)
 	state->nrows = state->next_row = 0;
 	state->nkeys = state->next_key = 0;
 	state->returned = state->view_if_none = false;
+	state->keys_only = state->key_by_key = state->viewing = false;
+	state->runs = NULL;
+	state->nruns = state->runs_allocated = 0;
 	if (!tview_values_evaluate(state))
 		state->phase = TVIEW_PHASE_DONE;
 	else
@@ -132,7 +135,7 @@ start_scan(TviewScanState *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* The next row of the phase, NULL at the end. */
+/* The next row of the phase, NULL at the end; an error in it comes now. */
 static MinimalTuple
 next_tuple(TviewScanState *state, bool *served, bool *has_room)
 {
@@ -145,6 +148,11 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 		{
 			*served = state->served[state->next_row];
 			*has_room = state->rows_have_room;
+			if (state->rows[state->next_row] == NULL)
+			{
+				tview_alone_fill_gap(state);
+				continue;
+			}
 			return state->rows[state->next_row++];
 		}
 		*served = *has_room = false;
@@ -164,7 +172,9 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 				tuple = tview_runview_next(state);
 				if (tuple)
 					return tuple;
-				state->phase = TVIEW_PHASE_DONE;
+				break;
+			case TVIEW_PHASE_ALONE:
+				tview_alone_batch(state);
 				break;
 			case TVIEW_PHASE_DONE:
 				return NULL;
@@ -249,7 +259,8 @@ count_rows(TviewScanState *state)
 	while (next_row(state))
 	{
 		n++;
-		while (!state->recheck && state->next_row < state->nrows)
+		while (!state->recheck && state->next_row < state->nrows &&
+			   state->rows[state->next_row] != NULL)
 		{
 			state->figures.served += state->served[state->next_row++];
 			n++;

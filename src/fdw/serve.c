@@ -9,9 +9,11 @@
 #include "postgres.h"
 
 #include "cache/stop.h"
+#include "compute/guard.h"
 #include "fdw/check.h"
 #include "fdw/state.h"
 #include "meta/tag.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define BATCH_ROWS_MAX 1024
@@ -21,8 +23,8 @@
 typedef struct BatchEntry
 {
 	int64 key;
-	MinimalTuple tuple; /* NULL: to be computed */
-	TviewComputed *computed;
+	MinimalTuple tuple;		 /* NULL: to be computed */
+	TviewComputed *computed; /* NULL: with an error, see alone.c */
 } BatchEntry;
 
 typedef struct Batch
@@ -74,24 +76,53 @@ compare_entries(const void *a, const void *b)
 
 /* Offers computed rows to the store; it takes them or not. */
 static void
-store_computed(TviewScanState *state, TviewComputed *computed, int n)
+store_computed(TviewScanState *state, BatchEntry **waiting, int n)
 {
-	TviewFillBatch fill = {.items = palloc(n * sizeof(TviewFillItem)), .n = n};
+	TviewFillBatch fill = {.items = palloc(n * sizeof(TviewFillItem)), .n = 0};
 
 	for (int i = 0; i < n; i++)
 	{
-		TviewFillItem *item = &fill.items[i];
+		const TviewComputed *computed = waiting[i]->computed;
+		TviewFillItem *item = &fill.items[fill.n];
 
-		item->key = computed[i].key;
-		item->root_exists = computed[i].root_exists;
-		item->storable = computed[i].nrows <= 1;
-		item->tuple = computed[i].nrows == 1 ? computed[i].rows[0] : NULL;
-		item->ntags = computed[i].ntags;
-		item->tags = computed[i].tags;
-		item->nlookups = computed[i].nlookups;
-		item->lookups = computed[i].lookups;
+		if (computed == NULL)
+			continue;
+		if (!computed->root_exists)
+			state->computed_in_vain = true;
+		item->key = computed->key;
+		item->root_exists = computed->root_exists;
+		item->storable = computed->nrows <= 1;
+		item->tuple = computed->nrows == 1 ? computed->rows[0] : NULL;
+		item->ntags = computed->ntags;
+		item->tags = computed->tags;
+		item->nlookups = computed->nlookups;
+		item->lookups = computed->lookups;
+		fill.n++;
 	}
-	(void) tview_writer_store(state->desc, state->snapshot, &fill);
+	if (fill.n > 0)
+		(void) tview_writer_store(state->desc, state->snapshot, &fill);
+}
+
+/*
+ * Computes whole rows of the keys, all at once, or one by one where that
+ * raises an error.
+ */
+static void
+compute_keys(TviewScanState *state, BatchEntry **waiting, const int64 *keys,
+			 int n, bool storing)
+{
+	TviewComputed *computed =
+		tview_compute_try(state->desc, state->snapshot, keys, n, storing);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (computed)
+			waiting[i]->computed = &computed[i];
+		else if (n > 1 && tview_guard_is_possible())
+			waiting[i]->computed = tview_compute_try(
+				state->desc, state->snapshot, &keys[i], 1, storing);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 /* Computes the keys that the store could not serve. */
@@ -100,7 +131,6 @@ compute_invalid(TviewScanState *state, Batch *batch)
 {
 	int64 *keys;
 	BatchEntry **waiting;
-	TviewComputed *computed;
 	bool storing;
 	int n = 0;
 
@@ -118,58 +148,66 @@ compute_invalid(TviewScanState *state, Batch *batch)
 		}
 	}
 	TVIEW_STOP("compute.begin");
-	storing = tview_writer_is_allowed(state->desc, state->snapshot);
-	computed =
-		tview_compute_keys(state->desc, state->snapshot, keys, n, storing);
-	for (int i = 0; i < n; i++)
-	{
-		waiting[i]->computed = &computed[i];
-		if (storing && !computed[i].root_exists)
-			state->computed_in_vain = true;
-	}
+	storing = !state->viewing && tview_guard_is_possible() &&
+		tview_writer_is_allowed(state->desc, state->snapshot);
+	compute_keys(state, waiting, keys, n, storing);
 	TVIEW_STOP("compute.end");
 	state->figures.recomputed += n;
 	if (storing)
-		store_computed(state, computed, n);
+		store_computed(state, waiting, n);
+}
+
+/* Hands an entry's rows out, or a gap where they raise an error. */
+static void
+publish_entry(TviewScanState *state, const BatchEntry *entry)
+{
+	bool gap = entry->tuple == NULL && entry->computed == NULL;
+
+	if (gap || entry->tuple)
+	{
+		state->served[state->nrows] = !gap;
+		state->row_keys[state->nrows] = entry->key;
+		state->rows[state->nrows++] = entry->tuple;
+		return;
+	}
+	for (int i = 0; i < entry->computed->nrows; i++)
+	{
+		state->served[state->nrows] = false;
+		state->row_keys[state->nrows] = entry->key;
+		state->rows[state->nrows++] =
+			tview_copy_minimal(state, entry->computed->rows[i]);
+	}
 }
 
 /* Hands the batch's rows out, in the scan's direction. */
 static void
 publish_batch(TviewScanState *state, Batch *batch)
 {
-	int n = 0;
-	int rows = 0;
+	/* computing sorts the batch; otherwise it is in the scan's order */
+	bool backward = batch->invalid > 0 && state->plan->direction < 0;
+	int n = 1;
 
 	compute_invalid(state, batch);
 	for (int i = 0; i < batch->n; i++)
 		n += batch->entries[i].computed ? batch->entries[i].computed->nrows : 1;
-	state->rows = palloc(Max(n, 1) * sizeof(MinimalTuple));
-	state->served = palloc(Max(n, 1) * sizeof(bool));
+	state->rows = palloc(n * sizeof(MinimalTuple));
+	state->row_keys = palloc(n * sizeof(int64));
+	state->served = palloc(n * sizeof(bool));
+	state->nrows = state->next_row = 0;
 	for (int i = 0; i < batch->n; i++)
-	{
-		/*
-		 * computing has sorted the batch; otherwise it is in the scan's order
-		 */
-		bool backward = batch->invalid > 0 && state->plan->direction < 0;
-		const BatchEntry *entry =
-			&batch->entries[backward ? batch->n - 1 - i : i];
-
-		if (entry->computed == NULL)
-		{
-			state->served[rows] = true;
-			state->rows[rows++] = entry->tuple;
-			continue;
-		}
-		for (int j = 0; j < entry->computed->nrows; j++)
-		{
-			state->served[rows] = false;
-			state->rows[rows++] =
-				tview_copy_minimal(state, entry->computed->rows[j]);
-		}
-	}
-	state->nrows = rows;
-	state->next_row = 0;
+		publish_entry(state, &batch->entries[backward ? batch->n - 1 - i : i]);
 	state->rows_have_room = true;
+}
+
+void
+tview_serve_computed(TviewScanState *state, const int64 *keys, int n)
+{
+	Batch batch = {.n = n, .invalid = n};
+
+	batch.entries = palloc0(Max(n, 1) * sizeof(BatchEntry));
+	for (int i = 0; i < n; i++)
+		batch.entries[i].key = keys[i];
+	publish_batch(state, &batch);
 }
 
 /*

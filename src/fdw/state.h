@@ -9,10 +9,12 @@
  *	KEYS	a list of keys (given, or found by a look-up)
  *	BUILD	the whole view in key order, storing rows on the way
  *	VIEW	the view with the pushed conditions, and nothing else
+ *	ALONE	the view's keys, each computed by itself
  *	DONE
  *
  * STORE and KEYS turn to VIEW (or BUILD) when the store cannot serve the
- * snapshot any more; rows already returned are excluded by their key.
+ * snapshot any more, BUILD and VIEW turn to ALONE when the view raises an
+ * error; rows already returned are excluded by their key.
  */
 #ifndef TVIEW_FDW_STATE_H
 #define TVIEW_FDW_STATE_H
@@ -36,6 +38,7 @@ typedef enum TviewScanPhase
 	TVIEW_PHASE_KEYS,
 	TVIEW_PHASE_BUILD,
 	TVIEW_PHASE_VIEW,
+	TVIEW_PHASE_ALONE,
 	TVIEW_PHASE_DONE
 } TviewScanPhase;
 
@@ -52,7 +55,21 @@ typedef struct TviewScanValue
 	int width;
 } TviewScanValue;
 
+/* A condition that the plan checks itself. */
+typedef struct TviewLocalCondition
+{
+	Bitmapset *columns; /* attribute numbers of what it reads, and the key */
+	ExprState *expr;
+} TviewLocalCondition;
+
 typedef struct TviewCheck TviewCheck;
+
+/* Keys of rows that were returned. */
+typedef struct TviewKeyRun
+{
+	int64 first;
+	int64 last;
+} TviewKeyRun;
 
 typedef struct TviewScanState
 {
@@ -71,6 +88,9 @@ typedef struct TviewScanState
 	ExprState **exprs;
 	FmgrInfo *operators;		 /* likewise; NULL until needed (match.c) */
 	ExprState *clauses;			 /* for EvalPlanQual; NULL until needed */
+	Bitmapset *columns;			 /* that are read; NULL until needed */
+	TviewLocalCondition *locals; /* likewise (alone.c) */
+	bool query_checked;			 /* likewise */
 	MemoryContext scan_context;	 /* until the next rescan */
 	MemoryContext batch_context; /* until the next batch */
 	TviewScanFigures figures;	 /* over all loops */
@@ -106,7 +126,7 @@ typedef struct TviewScanState
 		view_if_none;
 	bool returned; /* some row was */
 
-	/* VIEW and BUILD */
+	/* VIEW, BUILD and ALONE */
 	TviewStream *stream;
 	TviewBuild *build;
 	TviewFillBatch fill; /* rows of a build that wait to be stored */
@@ -114,6 +134,13 @@ typedef struct TviewScanState
 	bool fill_all; /* so far every row of the build was stored */
 	bool filling;
 	int64 swept; /* entries below were compared with the keys of the build */
+
+	bool keys_only;	   /* of keys that were asked for, the remaining ones */
+	bool viewing;	   /* the store has no part in what remains */
+	TviewKeyRun *runs; /* returned by a view in no order (alone.c) */
+	int nruns;
+	int runs_allocated;
+	bool key_by_key; /* ALONE: a batch of keys would raise an error */
 
 	TviewCheck *check;	 /* of what is served, or NULL: see check.h */
 	bool has_difference; /* a check has found one */
@@ -125,8 +152,9 @@ typedef struct TviewScanState
 	Size buffer_used;
 
 	/* rows ready to be returned */
-	MinimalTuple *rows;
-	bool *served; /* from the store */
+	MinimalTuple *rows; /* NULL: a gap, see alone.c */
+	int64 *row_keys;	/* set where some row is NULL */
+	bool *served;		/* from the store */
 	bool
 		/* MINIMAL_TUPLE_OFFSET bytes stand before each of rows */
 		rows_have_room;
@@ -155,6 +183,9 @@ extern void tview_serve_start(TviewScanState *state);
 extern void tview_serve_batch(TviewScanState *state);
 /* begun: the reader is; it is not afterwards. */
 extern void tview_serve_keys(TviewScanState *state, bool begun);
+/* The rows of n keys, none of which the store is asked for. */
+extern void tview_serve_computed(TviewScanState *state, const int64 *keys,
+								 int n);
 
 /*
  * Begins reading, making the store's record of this TVIEW where there is none
@@ -191,13 +222,33 @@ extern const TviewReason tview_reason_incomplete;
 
 /* runview.c: the view itself. */
 extern void tview_runview_start(TviewScanState *state, TviewReason reason);
+/* What a scan asks of the view. */
+typedef struct TviewViewPart
+{
+	const Bitmapset *columns; /* attribute numbers; NULL: all of them */
+	const int64 *key;		  /* of the rows; NULL: all that are left */
+	bool keys_only;			  /* of those left in state->keys */
+	int direction;
+	int flags; /* TVIEW_STREAM_... */
+} TviewViewPart;
+
 /*
  * Opens the view with every pushed condition, past the rows that were returned
- * already; keys_only: restricted to the keys that remain, too.
+ * already unless it is for one key.
  */
-extern TviewStream *tview_runview_open(TviewScanState *state, bool keys_only,
-									   int direction);
+extern TviewStream *tview_runview_open(TviewScanState *state,
+									   const TviewViewPart *part);
 extern MinimalTuple tview_runview_next(TviewScanState *state);
 extern void tview_runview_close(TviewScanState *state);
+
+/* alone.c: the columns that the scan reads, by number, with the key. */
+extern const Bitmapset *tview_alone_columns(TviewScanState *state);
+/* Puts the rows of the gap that is next in its place, or steps over it. */
+extern void tview_alone_fill_gap(TviewScanState *state);
+/* Notes that a row of the view, the only one of its key, is returned. */
+extern void tview_alone_note(TviewScanState *state, MinimalTuple tuple);
+/* Goes on where the view has failed as a whole; in key order from there. */
+extern void tview_alone_start(TviewScanState *state);
+extern void tview_alone_batch(TviewScanState *state);
 
 #endif /* TVIEW_FDW_STATE_H */

@@ -89,7 +89,7 @@ write_bulk(Fill *fill)
 static void
 run_fill(Fill *fill, bool strict)
 {
-	TviewBuild *build = tview_build_open(fill->desc, fill->snapshot);
+	TviewBuild *build = tview_build_open(fill->desc, fill->snapshot, 0);
 	TviewComputed *computed;
 
 	while (fill->storing && (computed = tview_build_next(build)) != NULL)

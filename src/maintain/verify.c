@@ -106,8 +106,8 @@ row_key(Verification *v, MinimalTuple tuple, bool *isnull)
 static void
 verify_view(Verification *v, Snapshot snapshot, MemoryContext row_context)
 {
-	TviewStream *stream =
-		tview_stream_open(v->desc, snapshot, NULL, 0, NULL, NULL, NULL, 0);
+	TviewStreamQuery everything = {0};
+	TviewStream *stream = tview_stream_open(v->desc, snapshot, &everything);
 	MinimalTuple expected;
 
 	while ((expected = tview_stream_next(stream)) != NULL)

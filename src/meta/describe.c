@@ -200,18 +200,18 @@ make_view_query(TviewDesc *desc)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
+	desc->view_columns =
+		palloc(Max(desc->tupdesc->natts, 1) * sizeof(char *));
 	for (int i = 0; i < desc->tupdesc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc->tupdesc, i);
 
-		if (i > 0)
-			appendStringInfoString(&sql, ", ");
-		if (att->attisdropped)
-			appendStringInfoString(&sql, "NULL::pg_catalog.int4");
-		else
-			appendStringInfo(&sql, "v.%s%s",
-							 quote_identifier(NameStr(att->attname)),
-							 holds_text(desc, att) ? "::pg_catalog.json" : "");
+		desc->view_columns[i] = att->attisdropped
+			? "NULL::pg_catalog.int4"
+			: psprintf("v.%s%s", quote_identifier(NameStr(att->attname)),
+					   holds_text(desc, att) ? "::pg_catalog.json" : "");
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
+						 desc->view_columns[i]);
 	}
 	appendStringInfo(&sql, " FROM %s v", desc->viewname);
 	return sql.data;

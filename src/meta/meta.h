@@ -108,8 +108,9 @@ typedef struct TviewDesc
 	 * with a cast where a column is json and the view's is jsonb
 	 */
 	char *view_query;
-	char *key_name;	 /* quoted name of the key column */
-	char *tag_query; /* see TviewLineage */
+	char **view_columns; /* the columns as they stand there */
+	char *key_name;		 /* quoted name of the key column */
+	char *tag_query;	 /* see TviewLineage */
 	int ntagspecs;
 	TviewTagSpec *tagspecs;
 	/*
