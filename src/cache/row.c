@@ -7,6 +7,7 @@
 
 #include "cache/row.h"
 #include "port/pg_bswap.h"
+#include "store/checksum.h"
 
 TviewIndexKey
 tview_row_index_key(uint64 tag, int64 pk)
@@ -16,14 +17,24 @@ tview_row_index_key(uint64 tag, int64 pk)
 	return key;
 }
 
+/* The checksum of an entry of some size. */
+static inline uint32
+entry_sum(const void *entry, Size size, Oid relid, int64 key)
+{
+	return tview_checksum((uint64) key ^ ((uint64) relid << 32),
+						  (const char *) entry + sizeof(uint32),
+						  size - sizeof(uint32));
+}
+
 bool
-tview_row_decode(TviewValue value, TviewRow *row)
+tview_row_decode(TviewValue value, Oid relid, int64 key, TviewRow *row)
 {
 	const TviewRowHeader *header = value.data;
 	const uint64 *arrays;
 	uint64 words;
 
-	if (value.size < sizeof(TviewRowHeader))
+	if (value.size < sizeof(TviewRowHeader) ||
+		header->sum != entry_sum(header, value.size, relid, key))
 		return false;
 	words = (uint64) header->ntags + header->ncovers + header->nlookups;
 	if (value.size !=
@@ -50,7 +61,7 @@ tview_row_get(TviewTxn *txn, Oid relid, int64 key, TviewRow *row)
 	TviewStoreStatus status =
 		tview_get(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k), &value);
 
-	if (status == TVIEW_STORE_OK && !tview_row_decode(value, row))
+	if (status == TVIEW_STORE_OK && !tview_row_decode(value, relid, key, row))
 		status = TVIEW_STORE_CORRUPT;
 	return status;
 }
@@ -168,8 +179,8 @@ put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 	uint64 words = (uint64) row->ntags + row->ncovers + row->nlookups;
 	Size padded = TYPEALIGN(8, row->size);
 	Size size = sizeof(TviewRowHeader) + words * 8 + padded;
-	TviewRowHeader header = {row->flags, row->ntags, row->ncovers,
-							 row->nlookups, row->size, 0};
+	TviewRowHeader header = {0,			   row->flags,	  row->ntags,
+							 row->ncovers, row->nlookups, row->size};
 	void *room;
 	char *p;
 	TviewStoreStatus status;
@@ -190,6 +201,7 @@ put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 	p = copy_part(p, row->lookups, row->nlookups * 8);
 	p = copy_part(p, row->tuple, row->size);
 	memset(p, 0, padded - row->size);
+	((TviewRowHeader *) room)->sum = entry_sum(room, size, relid, key);
 	return TVIEW_STORE_OK;
 }
 

@@ -494,6 +494,7 @@ test_sync(void)
 
 	/* a boot later, locks are held by nobody who lives */
 	memset(store->ring->boot_id, 'b', 10);
+	tview_ring_seal(store->ring);
 	*(int *) &store->ring->append_mutex = 12345;
 	*(int *) &store->ring->settle_mutex = 12345;
 	*(int *) &store->ring->write_mutex = 12345;
