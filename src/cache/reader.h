@@ -78,7 +78,7 @@ typedef struct TviewReader
 	bool root_changed;	   /* all(root) may have happened: keys are not known */
 	bool all_invalid;	   /* the own transaction changed a whole base table */
 	bool marked;		   /* there are marks at all */
-	bool damaged;		   /* reading met damage: what is found counts no more */
+	bool damaged;		   /* reading met damage: what it found is void */
 	TviewPending *pending; /* own marks, or NULL */
 	TviewWild *wild;
 	int nwild;

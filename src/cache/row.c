@@ -179,8 +179,11 @@ put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 	uint64 words = (uint64) row->ntags + row->ncovers + row->nlookups;
 	Size padded = TYPEALIGN(8, row->size);
 	Size size = sizeof(TviewRowHeader) + words * 8 + padded;
-	TviewRowHeader header = {0,			   row->flags,	  row->ntags,
-							 row->ncovers, row->nlookups, row->size};
+	TviewRowHeader header = {.flags = row->flags,
+							 .ntags = row->ntags,
+							 .ncovers = row->ncovers,
+							 .nlookups = row->nlookups,
+							 .size = row->size};
 	void *room;
 	char *p;
 	TviewStoreStatus status;

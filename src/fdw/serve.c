@@ -417,8 +417,7 @@ tview_serve_batch(TviewScanState *state)
 	{
 		state->has_last = had_last;
 		state->last = last;
-		tview_runview_start(state, state->reader.damaged ? damaged_reason
-														 : stale_reason);
+		tview_runview_start(state, state->reader.damaged ? damaged_reason : stale_reason);
 	}
 	else
 	{

@@ -271,7 +271,7 @@ compare_databases(const Publisher *publisher, Side *old, Side *new)
 	static const TviewTreeDb none = {.root = TVIEW_NO_PAGE};
 	int rc = 0;
 
-	for (size_t i = 0; i < new->records.n && rc == 0; i++)
+	for (size_t i = 0; i < new->records.n &&rc == 0; i++)
 	{
 		const Record *record = &new->records.record[i];
 		const TviewTreeDb *before = &none;

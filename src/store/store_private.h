@@ -82,8 +82,8 @@ typedef struct TviewRing
 	uint64_t data_inode;	/* of data.mdb */
 	uint64_t lock_inode;	/* of lock.mdb */
 	uint64_t lock_size;
-	char boot_id[40]; /* boot in which the mutexes were initialised */
-	uint32_t sum;	  /* of all up to here */
+	char boot_id[40];			/* boot in which the mutexes were initialised */
+	uint32_t sum;				/* of all up to here */
 	_Atomic uint64_t map_size;	/* the largest asked for by anyone; sealed */
 	_Atomic uint64_t data_size; /* data.mdb is at least as large */
 	_Atomic uint32_t sync;

@@ -119,7 +119,7 @@ turn_page(TviewTree *tree, bool back)
 		}
 	} while (back ? tree->level[tree->depth - 1].at == 0
 				  : tree->level[tree->depth - 1].at + 1 >=
-				 tview_page_count(tree->level[tree->depth - 1].page));
+					 tview_page_count(tree->level[tree->depth - 1].page));
 	if (back)
 		tree->level[tree->depth - 1].at--;
 	else
