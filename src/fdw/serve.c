@@ -417,7 +417,10 @@ tview_serve_batch(TviewScanState *state)
 	{
 		state->has_last = had_last;
 		state->last = last;
-		tview_runview_start(state, state->reader.damaged ? damaged_reason : stale_reason);
+		if (state->reader.damaged)
+			tview_runview_start(state, damaged_reason);
+		else
+			tview_runview_start(state, stale_reason);
 	}
 	else
 	{

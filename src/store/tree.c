@@ -308,17 +308,18 @@ look_up_db(TviewStore *store, const TviewRoots *roots, uint64_t name,
 
 	tview_tree_init(&tree, store, roots, &roots->main, false);
 	rc = tview_tree_seek(&tree, text, tview_handle_text(name, text), &equal);
-	if (rc == 0 && equal)
-		rc = tview_tree_entry(&tree, &key, &value);
-	if (rc == 0 && equal && value.size != sizeof(TviewTreeDb))
-		rc = MDB_CORRUPTED;
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rc;
+	if (equal)
+	{
+		rc = tview_tree_entry(&tree, &key, &value);
+		if (rc != 0 || value.size != sizeof(TviewTreeDb))
+			return MDB_CORRUPTED;
+		memcpy(&known->db, value.data, sizeof(known->db));
+	}
 	known->name = name;
 	known->txn = roots->txn;
 	known->exists = equal;
-	if (equal)
-		memcpy(&known->db, value.data, sizeof(known->db));
 	return 0;
 }
 

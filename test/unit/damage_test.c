@@ -224,7 +224,8 @@ test_old_page(const Files *files)
 				   4096) == 0)
 			continue;
 		changed++;
-		file_overwrite(&newer.data, i * 4096, files->data.bytes + i * 4096, 4096);
+		file_overwrite(&newer.data, i * 4096, files->data.bytes + i * 4096,
+					   4096);
 		run_trial(&newer, 5, &tally);
 	}
 	tap_ok(changed > 5, "%zu pages have another state", changed);

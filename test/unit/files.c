@@ -109,7 +109,7 @@ files_read(TviewStore *store, uint64_t changed)
 			if (status == TVIEW_STORE_CORRUPT)
 				result = 1;
 			else if (status != TVIEW_STORE_OK ||
-					 !is_filled(&value, i, changed != 0 && i == changed ? 2 : 1))
+					 !is_filled(&value, i, i == changed && i > 0 ? 2 : 1))
 				result = 2;
 		}
 		for (int kind = TVIEW_DB_ROWS; kind <= TVIEW_DB_INDEX; kind++)
