@@ -262,25 +262,22 @@ tview_row_delete(TviewTxn *txn, Oid relid, int64 key)
 }
 
 TviewStoreStatus
-tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, uint64 lookup)
+tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, TviewRow *old,
+				 uint64 lookup)
 {
-	TviewRow old = {0};
 	TviewRow hollow = {.flags = TVIEW_ROW_HOLLOW};
 	uint64 *lookups = NULL;
 	bool known = false;
-	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
+	TviewStoreStatus status = copy_words(old);
 
-	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
-		return status;
-	status = copy_words(&old);
 	if (status != TVIEW_STORE_OK)
 		return status;
-	lookups = unconstify(uint64 *, old.lookups);
-	for (uint32 i = 0; i < old.nlookups; i++)
+	lookups = unconstify(uint64 *, old->lookups);
+	for (uint32 i = 0; i < old->nlookups; i++)
 		known = known || lookups[i] == lookup;
 	hollow.lookups = lookups;
-	hollow.nlookups = old.nlookups;
-	status = unindex(txn, relid, key, old.tags, old.ntags);
+	hollow.nlookups = old->nlookups;
+	status = unindex(txn, relid, key, old->tags, old->ntags);
 	if (status == TVIEW_STORE_OK && lookup != 0 && !known)
 	{
 		lookups[hollow.nlookups++] = lookup;

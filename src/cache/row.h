@@ -91,10 +91,10 @@ extern TviewStoreStatus tview_row_delete(TviewTxn *txn, Oid relid, int64 key);
 
 /*
  * Makes the entry hollow (creating it when there is none), adding a lookup
- * unless it is 0.
+ * unless it is 0.  *old is the entry as it is, or all zero; it is used up.
  */
 extern TviewStoreStatus tview_row_hollow(TviewTxn *txn, Oid relid, int64 key,
-										 uint64 lookup);
+										 TviewRow *old, uint64 lookup);
 
 extern bool tview_row_covers(const TviewRow *row, uint64 xid);
 

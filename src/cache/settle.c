@@ -159,7 +159,7 @@ static TviewStoreStatus
 hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 {
 	TviewCounters *counters;
-	TviewRow row;
+	TviewRow row = {0};
 	TviewStoreStatus status = begin_txn(settler);
 
 	if (status != TVIEW_STORE_OK)
@@ -170,7 +170,7 @@ hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 		return TVIEW_STORE_OK;
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 		return status;
-	status = tview_row_hollow(settler->txn, relid, key, lookup);
+	status = tview_row_hollow(settler->txn, relid, key, &row, lookup);
 	settler->rows++;
 	note_hollowed(settler->budget->hollowed, relid, key);
 	counters = tview_store_counters(settler->handle->store, relid);

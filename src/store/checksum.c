@@ -4,13 +4,15 @@
  *
  * The crc32 instruction takes three cycles and can begin one in each: data of
  * some length is read by three lanes at a time, each word to the next lane.
- * The lanes' values are summed in the end; damage within 32 bits changes one
- * lane or two neighbouring ones, and so the sum.
+ * The lanes' values are mixed before they are summed.  A CRC is linear: as they
+ * are, the same change in two lanes could hide itself, such as that of a broken
+ * data line, which changes the same bit in every word.
  */
 #include "store/checksum.h"
 
 #define LANES 3
-#define LANES_MIN 192 /* bytes that are worth the lanes */
+#define LANES_MIN 512 /* bytes that are worth the lanes */
+#define ROUND 96	  /* bytes that the lanes read at a time */
 #define POLYNOMIAL 0x82f63b78
 #define NUMBER_BITS 48
 
@@ -58,6 +60,38 @@ load(const unsigned char *p)
 	return word;
 }
 
+/* The fewer than eight bytes at p; a call of memcpy would take longer. */
+static inline uint64_t
+load_rest(const unsigned char *p, size_t size)
+{
+	uint64_t word = 0;
+	uint32_t half;
+	unsigned shift = 0;
+
+	if (size >= sizeof(half))
+	{
+		memcpy(&half, p, sizeof(half));
+		word = half;
+		p += sizeof(half);
+		size -= sizeof(half);
+		shift = 32;
+	}
+	for (; size > 0; size--, shift += 8)
+		word |= (uint64_t) *p++ << shift;
+	return word;
+}
+
+/* Another value for each value, in a way that is not linear. */
+static inline uint32_t
+mix(uint32_t value, uint32_t even)
+{
+	value ^= value >> 16;
+	value *= UINT32_C(0x85ebca6b) + even;
+	value ^= value >> 13;
+	value *= UINT32_C(0xc2b2ae35) + even;
+	return value ^ (value >> 16);
+}
+
 /* The sum with a step that the compiler knows; inlined into both callers. */
 static inline __attribute__((always_inline)) uint32_t
 sum_with(Step step, uint64_t seed, const unsigned char *p, size_t size)
@@ -68,24 +102,22 @@ sum_with(Step step, uint64_t seed, const unsigned char *p, size_t size)
 	{
 		uint64_t lane[LANES] = {crc, crc ^ UINT32_MAX, crc ^ POLYNOMIAL};
 
-#pragma GCC unroll 4
-		for (; size >= LANES * 8; size -= LANES * 8, p += LANES * 8)
-		{
-			lane[0] = step(lane[0], load(p));
-			lane[1] = step(lane[1], load(p + 8));
-			lane[2] = step(lane[2], load(p + 16));
-		}
-		crc = step(step(lane[0], lane[1]), lane[2]);
+		for (; size >= ROUND; size -= ROUND, p += ROUND)
+#pragma GCC unroll 12
+			for (int i = 0; i < ROUND / 8; i++)
+				lane[i % LANES] = step(lane[i % LANES], load(p + i * 8));
+		crc = 0;
+		for (int i = 0; i < LANES; i++)
+			crc = step(crc, mix((uint32_t) lane[i], 2 * (uint32_t) i));
 	}
+	for (; size >= 64; size -= 64, p += 64)
+#pragma GCC unroll 8
+		for (int i = 0; i < 8; i++)
+			crc = step(crc, load(p + i * 8));
 	for (; size >= 8; size -= 8, p += 8)
 		crc = step(crc, load(p));
 	if (size > 0)
-	{
-		uint64_t word = 0;
-
-		memcpy(&word, p, size);
-		crc = step(crc, word);
-	}
+		crc = step(crc, load_rest(p, size));
 	return (uint32_t) crc;
 }
 

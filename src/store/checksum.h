@@ -3,9 +3,9 @@
  *		The checksum of everything that the store keeps in files.
  *
  * CRC-32C, with the processor's instruction where there is one.  Every change
- * of up to 32 bits in a row is found, other damage with 1 - 2^-32.  Long data
- * is summed in three interleaved lanes, so a value is comparable with those
- * of this code only.
+ * of up to 32 bits in a row within eight bytes is found, other damage with
+ * 1 - 2^-32.  Long data is summed in three interleaved lanes, so a value is
+ * comparable with those of this code only.
  */
 #ifndef TVIEW_CHECKSUM_H
 #define TVIEW_CHECKSUM_H

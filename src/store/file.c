@@ -50,7 +50,7 @@ write_zeros(int fd, size_t offset, size_t size)
 	return 0;
 }
 
-/* Gives a part of a file, nothing but zeros yet, its space on disk. */
+/* Gives a part of a file its space on disk. */
 int
 tview_file_allocate(int fd, size_t offset, size_t size)
 {
@@ -62,6 +62,17 @@ tview_file_allocate(int fd, size_t offset, size_t size)
 	if (rc == EOPNOTSUPP || rc == EINVAL || rc == ENOSYS)
 		rc = write_zeros(fd, offset, size);
 	return rc;
+}
+
+/*
+ * Makes a file at least so large, whoever else is making it larger.  Its
+ * contents stay, but for a byte at the new end where the file system cannot
+ * allocate.
+ */
+int
+tview_file_extend(int fd, size_t size)
+{
+	return tview_file_allocate(fd, size - 1, 1);
 }
 
 /*

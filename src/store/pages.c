@@ -225,6 +225,13 @@ sums_size_of(uint64_t count)
 	return TVIEW_RING_HEADER + (size_t) count * sizeof(uint32_t);
 }
 
+/* Size of what a process notes about so many pages. */
+static size_t
+private_size_of(uint64_t count)
+{
+	return (size_t) count * (sizeof(uint32_t) + 1);
+}
+
 /* Opens the file with the sums, or makes it; at least of the given size. */
 static int
 open_sums(const TviewStore *store, bool create, size_t size, int *fd)
@@ -244,10 +251,14 @@ open_sums(const TviewStore *store, bool create, size_t size, int *fd)
 	}
 	if (rc != 0)
 		return rc;
-	/* the rest is a hole until tview_pages_allocate fills it */
-	if (fstat(*fd, &status) != 0 ||
-		((size_t) status.st_size < size && ftruncate(*fd, (off_t) size) != 0))
+	/*
+	 * The rest is a hole until tview_pages_allocate fills it.  Not ftruncate:
+	 * another process may just have made the file larger than this one wants.
+	 */
+	if (fstat(*fd, &status) != 0)
 		rc = errno;
+	else if ((size_t) status.st_size < size)
+		rc = tview_file_extend(*fd, size);
 	if (rc != 0)
 		close(*fd);
 	return rc;
@@ -301,12 +312,12 @@ map_files(TviewStore *store, TviewPages *pages, bool create)
 	if (address == MAP_FAILED)
 		return errno;
 	pages->map = address;
-	address = mmap(NULL, (size_t) pages->count * sizeof(uint32_t),
-				   PROT_READ | PROT_WRITE,
+	address = mmap(NULL, private_size_of(pages->count), PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (address == MAP_FAILED)
 		return errno;
 	pages->seen = address;
+	pages->marked = (unsigned char *) (pages->seen + pages->count);
 	pages->sums_size = sums_size_of(pages->count);
 	rc = open_sums(store, create, pages->sums_size, &fd);
 	if (rc != 0)
@@ -334,7 +345,7 @@ unmap_files(TviewPages *pages)
 	if (pages->sums != NULL)
 		munmap(pages->sums, pages->sums_size);
 	if (pages->seen != NULL)
-		munmap(pages->seen, (size_t) pages->count * sizeof(uint32_t));
+		munmap(pages->seen, private_size_of(pages->count));
 	if (pages->map != NULL)
 		munmap(map.address, pages->map_size);
 }

@@ -58,8 +58,14 @@ _Static_assert(offsetof(TviewPage, offset) == TVIEW_PAGE_HEADER,
 
 typedef struct TviewNode
 {
-	uint16_t low; /* size of the value, or the child's number */
+	/* size of the value, or the child's number */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint16_t low;
 	uint16_t high;
+#else
+	uint16_t high;
+	uint16_t low;
+#endif
 	uint16_t flags; /* in a branch: the number's highest bits */
 	uint16_t keysize;
 	unsigned char key[]; /* and then the value */
@@ -131,7 +137,8 @@ typedef struct TviewPages
 	size_t map_size;
 	uint64_t count; /* pages that fit */
 	uint32_t page_size;
-	uint32_t *seen; /* sums that this process has verified; 0: not yet */
+	uint32_t *seen;		   /* sums that this process has verified; 0: not yet */
+	unsigned char *marked; /* for each page, see publish.c */
 	TviewSums *sums;
 	size_t sums_size;
 	_Atomic uint32_t *sum; /* of each page; 0: none */
@@ -145,6 +152,7 @@ typedef struct TviewTree
 	uint64_t last_page;
 	uint64_t root;
 	bool is_integer; /* keys are uint64, else strings of bytes */
+	bool has_values; /* there are values on pages of their own */
 	bool is_placed;	 /* it has been somewhere */
 	bool is_before;	 /* nowhere means before the first entry */
 	int depth;		 /* 0: nowhere */

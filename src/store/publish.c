@@ -51,6 +51,18 @@ typedef struct Side
 	Records records;  /* when it is the main database's tree */
 } Side;
 
+/* What a tree's leaves lead to. */
+typedef enum TreeParts
+{
+	PARTS_PAGES,  /* nothing */
+	PARTS_VALUES, /* long values */
+	PARTS_MAIN	  /* databases */
+} TreeParts;
+
+/* Values of "marked" while both sides' numbers are compared. */
+#define MARK_OLD 1
+#define MARK_BOTH 2
+
 typedef struct Publisher
 {
 	TviewStore *store;
@@ -106,47 +118,51 @@ add_record(Records *records, const TviewNode *node)
 	return 0;
 }
 
+/* True when the commit has pages of these numbers. */
+static bool
+are_within(const Side *side, const Numbers *numbers)
+{
+	for (size_t i = 0; i < numbers->n; i++)
+		if (numbers->number[i] > side->roots->last_page)
+			return false;
+	return true;
+}
+
+/*
+ * Takes out of both sides' numbers what both have.  "marked" is zero before
+ * and after; the order is kept, and a number that is there twice, as only
+ * damage can have it, is kept once.
+ */
 static int
-compare_numbers(const void *a, const void *b)
+drop_common(const Publisher *publisher, const Side *old, Numbers *a,
+			const Side *new, Numbers *b)
 {
-	uint64_t x = *(const uint64_t *) a;
-	uint64_t y = *(const uint64_t *) b;
-
-	return (x > y) - (x < y);
-}
-
-static void
-sort(Numbers *numbers)
-{
-	if (numbers->n > 1)
-		qsort(numbers->number, numbers->n, sizeof(uint64_t), compare_numbers);
-}
-
-/* Takes out of both what both have. */
-static void
-drop_common(Numbers *a, Numbers *b)
-{
-	size_t i = 0;
-	size_t j = 0;
+	unsigned char *marked = publisher->pages->marked;
 	size_t na = 0;
 	size_t nb = 0;
 
-	sort(a);
-	sort(b);
-	while (i < a->n || j < b->n)
+	if (!are_within(old, a) || !are_within(new, b))
+		return MDB_CORRUPTED;
+	for (size_t i = 0; i < a->n; i++)
+		marked[a->number[i]] = MARK_OLD;
+	for (size_t i = 0; i < b->n; i++)
 	{
-		if (j == b->n || (i < a->n && a->number[i] < b->number[j]))
-			a->number[na++] = a->number[i++];
-		else if (i == a->n || b->number[j] < a->number[i])
-			b->number[nb++] = b->number[j++];
+		if (marked[b->number[i]] == 0)
+			b->number[nb++] = b->number[i];
 		else
-		{
-			i++;
-			j++;
-		}
+			marked[b->number[i]] = MARK_BOTH;
+	}
+	for (size_t i = 0; i < a->n; i++)
+	{
+		uint64_t number = a->number[i];
+
+		if (marked[number] == MARK_OLD)
+			a->number[na++] = number;
+		marked[number] = 0;
 	}
 	a->n = na;
 	b->n = nb;
+	return 0;
 }
 
 /* Verifies an old page, or sums a new one. */
@@ -168,20 +184,25 @@ take_page(const Publisher *publisher, const Side *side, uint64_t number)
 	return (const TviewPage *) (pages->map + number * pages->page_size);
 }
 
-/* Notes what lies below a page: pages, long values, databases. */
-static int
-expand(Side *side, const TviewPage *page, int height, Numbers *below,
-	   bool is_main)
+/* True when the page is one of that height, 0 being that of the leaves. */
+static bool
+is_of_height(const TviewPage *page, int height)
 {
-	unsigned count = tview_page_count(page);
+	return !(page->flags & TVIEW_PAGE_OVERFLOW) &&
+		((page->flags & TVIEW_PAGE_LEAF) != 0) == (height == 0);
+}
+
+/* Notes what lies below nodes [at, end): pages, long values, databases. */
+static int
+expand(Side *side, const TviewPage *page, unsigned at, unsigned end,
+	   Numbers *below, bool is_main)
+{
 	bool leaf = (page->flags & TVIEW_PAGE_LEAF) != 0;
 	int rc = 0;
 
-	if ((page->flags & TVIEW_PAGE_OVERFLOW) || leaf != (height == 0))
-		return MDB_CORRUPTED;
-	for (unsigned i = 0; i < count && rc == 0; i++)
+	for (; at < end && rc == 0; at++)
 	{
-		const TviewNode *node = tview_page_node(page, i);
+		const TviewNode *node = tview_page_node(page, at);
 
 		if (!leaf)
 			rc = add_number(below, tview_node_child(node));
@@ -195,7 +216,7 @@ expand(Side *side, const TviewPage *page, int height, Numbers *below,
 
 /* Takes all pages of a side's level; the level becomes the one below. */
 static int
-take_level(const Publisher *publisher, Side *side, int height, bool is_main)
+take_level(const Publisher *publisher, Side *side, int height, TreeParts parts)
 {
 	Numbers below = {0};
 	int rc = 0;
@@ -205,12 +226,54 @@ take_level(const Publisher *publisher, Side *side, int height, bool is_main)
 		const TviewPage *page =
 			take_page(publisher, side, side->level.number[i]);
 
-		rc = page == NULL ? MDB_CORRUPTED
-						  : expand(side, page, height, &below, is_main);
+		if (page == NULL || !is_of_height(page, height))
+			rc = MDB_CORRUPTED;
+		else if (height > 0 || parts != PARTS_PAGES)
+			rc = expand(side, page, 0, tview_page_count(page), &below,
+						parts == PARTS_MAIN);
 	}
 	free(side->level.number);
 	side->level = below;
 	return rc;
+}
+
+/* Do both branches have the same page there? */
+static inline bool
+same_child(const TviewPage *a, unsigned i, const TviewPage *b, unsigned j)
+{
+	return tview_node_child(tview_page_node(a, i)) ==
+		tview_node_child(tview_page_node(b, j));
+}
+
+/*
+ * The same for a level of one branch on each side, most of whose nodes lead to
+ * the same pages: only those between the first and the last other one count.
+ */
+static int
+take_branches(const Publisher *publisher, Side *old, Side *new, int height)
+{
+	const TviewPage *a = take_page(publisher, old, old->level.number[0]);
+	const TviewPage *b = take_page(publisher, new, new->level.number[0]);
+	unsigned na;
+	unsigned nb;
+	unsigned at = 0;
+	int rc;
+
+	if (a == NULL || b == NULL || !is_of_height(a, height) ||
+		!is_of_height(b, height))
+		return MDB_CORRUPTED;
+	na = tview_page_count(a);
+	nb = tview_page_count(b);
+	while (at < na && at < nb && same_child(a, at, b, at))
+		at++;
+	while (na > at && nb > at && same_child(a, na - 1, b, nb - 1))
+	{
+		na--;
+		nb--;
+	}
+	old->level.n = new->level.n = 0;
+	rc = expand(old, a, at, na, &old->level, false);
+	return rc == 0 ? expand(new, b, at, nb, &new->level, false) : rc;
 }
 
 /* Takes the pages of values. */
@@ -232,7 +295,7 @@ take_overflow(const Publisher *publisher, Side *side)
 static int
 compare_trees(const Publisher *publisher, Side *old, Side *new,
 			  const TviewTreeDb *old_db, const TviewTreeDb *new_db,
-			  bool is_main)
+			  TreeParts parts)
 {
 	int height =
 		(old_db->depth > new_db->depth ? old_db->depth : new_db->depth) - 1;
@@ -242,6 +305,9 @@ compare_trees(const Publisher *publisher, Side *old, Side *new,
 		return 0;
 	if (height >= TVIEW_TREE_LEVELS)
 		return MDB_CORRUPTED;
+	if (parts == PARTS_PAGES &&
+		(old_db->overflow_pages > 0 || new_db->overflow_pages > 0))
+		parts = PARTS_VALUES;
 	old->level.n = new->level.n = old->overflow.n = new->overflow.n = 0;
 	for (; height >= 0 && rc == 0; height--)
 	{
@@ -250,13 +316,20 @@ compare_trees(const Publisher *publisher, Side *old, Side *new,
 		if (rc == 0 && new_db->root != TVIEW_NO_PAGE &&
 			new_db->depth - 1 == height)
 			rc = add_number(&new->level, new_db->root);
-		drop_common(&old->level, &new->level);
 		if (rc == 0)
-			rc = take_level(publisher, old, height, is_main);
-		if (rc == 0)
-			rc = take_level(publisher, new, height, is_main);
+			rc = drop_common(publisher, old, &old->level, new, &new->level);
+		if (rc == 0 && height > 0 && old->level.n == 1 && new->level.n == 1)
+			rc = take_branches(publisher, old, new, height);
+		else
+		{
+			if (rc == 0)
+				rc = take_level(publisher, old, height, parts);
+			if (rc == 0)
+				rc = take_level(publisher, new, height, parts);
+		}
 	}
-	drop_common(&old->overflow, &new->overflow);
+	if (rc == 0)
+		rc = drop_common(publisher, old, &old->overflow, new, &new->overflow);
 	if (rc == 0)
 		rc = take_overflow(publisher, old);
 	if (rc == 0)
@@ -280,7 +353,8 @@ compare_databases(const Publisher *publisher, Side *old, Side *new)
 			if (memcmp(old->records.record[j].name, record->name,
 					   sizeof(record->name)) == 0)
 				before = &old->records.record[j].db;
-		rc = compare_trees(publisher, old, new, before, &record->db, false);
+		rc = compare_trees(publisher, old, new, before, &record->db,
+						   PARTS_PAGES);
 	}
 	return rc;
 }
@@ -315,10 +389,10 @@ tview_pages_publish(TviewStore *store, const TviewRoots *before)
 		rc = tview_pages_allocate(store, roots.last_page);
 	if (rc == 0)
 		rc = compare_trees(&publisher, &old, &new, &before->free, &roots.free,
-						   false);
+						   PARTS_PAGES);
 	if (rc == 0)
 		rc = compare_trees(&publisher, &old, &new, &before->main, &roots.main,
-						   true);
+						   PARTS_MAIN);
 	if (rc == 0)
 		rc = compare_databases(&publisher, &old, &new);
 	if (rc == 0)

@@ -106,22 +106,67 @@ get_verified(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
 	return rc;
 }
 
+/* What LMDB is about to do at a key. */
+typedef enum Purpose
+{
+	TO_LOOK,
+	TO_APPEND, /* it looks at the last page only */
+	TO_DELETE  /* it may fill the page up from its neighbours */
+} Purpose;
+
 /*
- * Verifies the pages on the way to a key before LMDB changes something there;
- * to the last one, too, where it looks for it.
+ * Walks to a key, and notes the way where its end says all about the keys
+ * there: a commit's pages do not change.
  */
 static int
-verify_way(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
-		   size_t keysize, bool last)
+walk(TviewTree *tree, TviewWay *way, const void *key, size_t keysize,
+	 bool beside)
 {
-	TviewTree tree;
+	TviewValue found;
 	TviewValue value;
-	int rc = get_verified(txn, kind, rel, key, keysize, &value);
+	bool equal;
+	int rc = tview_tree_seek(tree, key, keysize, &equal);
 
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rc;
-	if (last && open_tree(txn, kind, rel, &tree) == 0)
+	if (rc == 0 && equal)
+		rc = tview_tree_entry(tree, &found, &value);
+	if (rc == 0 && beside)
+		rc = tview_tree_verify_beside(tree);
+	if (rc == 0 && !tree->has_values)
+	{
+		way->leaf = tree->level[tree->depth - 1].page;
+		way->is_beside = beside;
+	}
+	return rc;
+}
+
+/* Verifies the pages that LMDB will look at, unless it has just been done. */
+static int
+verify_way(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		   size_t keysize, Purpose purpose)
+{
+	TviewWay *way = &txn->way[kind];
+	bool beside = purpose == TO_DELETE;
+	bool is_known;
+	TviewTree tree;
+	int rc;
+
+	if (way->rel != rel)
+		*way = (TviewWay){.rel = rel};
+	if (purpose == TO_APPEND)
+		is_known = way->is_last;
+	else
+		is_known = way->leaf != NULL && (way->is_beside || !beside) &&
+			tview_page_covers(way->leaf, is_integer(kind), key, keysize);
+	if (is_known)
+		return 0;
+	rc = open_tree(txn, kind, rel, &tree);
+	if (rc == 0 && purpose == TO_APPEND)
+	{
 		rc = tview_tree_end(&tree, true);
+		way->is_last = rc == 0 || rc == MDB_NOTFOUND;
+	}
+	else if (rc == 0)
+		rc = walk(&tree, way, key, keysize, beside);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -144,7 +189,7 @@ tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
 	}
 	if (!tview_handle_find(txn->store, txn, kind, rel, &dbi))
 		return TVIEW_STORE_NOTFOUND;
-	rc = verify_way(txn, kind, rel, key, keysize, false);
+	rc = verify_way(txn, kind, rel, key, keysize, TO_LOOK);
 	if (rc == 0)
 		rc = mdb_get(txn->mdb, dbi, &mkey, &mvalue);
 	if (rc != 0)
@@ -166,7 +211,7 @@ put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_val key, MDB_val *value,
 	if (!is_usable(txn, kind, key.mv_size) || !txn->is_write)
 		return refuse(txn);
 	rc = verify_way(txn, kind, rel, key.mv_data, key.mv_size,
-					(flags & MDB_APPEND) != 0);
+					(flags & MDB_APPEND) != 0 ? TO_APPEND : TO_LOOK);
 	if (rc == 0 && !tview_handle_find(store, txn, kind, rel, &dbi))
 		rc = tview_handle_create(store, txn, kind, rel, &dbi);
 	if (rc == 0)
@@ -225,7 +270,7 @@ tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
 		return refuse(txn);
 	if (!tview_handle_find(txn->store, txn, kind, rel, &dbi))
 		return TVIEW_STORE_NOTFOUND;
-	rc = verify_way(txn, kind, rel, key, keysize, false);
+	rc = verify_way(txn, kind, rel, key, keysize, TO_DELETE);
 	if (rc == 0)
 		rc = mdb_del(txn->mdb, dbi, &mkey, NULL);
 	return rc == 0 ? TVIEW_STORE_OK : fail_write(txn, rc);

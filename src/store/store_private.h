@@ -106,12 +106,22 @@ _Static_assert(sizeof(TviewMark) == 32, "a mark is 32 bytes on disk");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
 			   "atomics in shared memory must be lock-free");
 
+/* The last way in a commit's tree that a write transaction has verified. */
+typedef struct TviewWay
+{
+	uint32_t rel;
+	bool is_beside;		   /* the neighbours of its pages, too */
+	bool is_last;		   /* the way to the tree's last page, too */
+	const TviewPage *leaf; /* NULL: none */
+} TviewWay;
+
 struct TviewTxn
 {
 	TviewStore *store;
 	MDB_txn *mdb;		  /* read: kept when not active; write: NULL */
 	TviewCursor *cursors; /* the open ones */
 	TviewRoots roots;	  /* write: of the commit that it changes */
+	TviewWay way[3];	  /* write: by kind of database */
 	uint32_t visible;	  /* handles [0, visible) can be used in it */
 	bool active;
 	bool is_write;
@@ -179,6 +189,7 @@ struct TviewStore
 
 extern int tview_file_create(const char *path, size_t size, int *fd);
 extern int tview_file_allocate(int fd, size_t offset, size_t size);
+extern int tview_file_extend(int fd, size_t size);
 extern int tview_file_map(int fd, size_t size, void **address);
 extern int tview_file_lock(const char *dir, int milliseconds, int *fd);
 extern void tview_file_unlock(int fd);
@@ -296,6 +307,9 @@ extern int tview_tree_entry(const TviewTree *tree, TviewValue *key,
 							TviewValue *value);
 extern int tview_tree_compare(const TviewTree *tree, const void *key,
 							  size_t size);
+extern bool tview_page_covers(const TviewPage *leaf, bool is_integer,
+							  const void *key, size_t size);
+extern int tview_tree_verify_beside(const TviewTree *tree);
 extern int tview_tree_find(TviewStore *store, const TviewRoots *roots,
 						   uint64_t name, const TviewTreeDb **db);
 

@@ -29,6 +29,7 @@ tview_tree_init(TviewTree *tree, TviewStore *store, const TviewRoots *roots,
 	tree->last_page = roots->last_page;
 	tree->root = db->root;
 	tree->is_integer = is_integer;
+	tree->has_values = db->overflow_pages > 0;
 	tree->is_placed = false;
 	tree->is_before = false;
 	tree->depth = 0;
@@ -292,6 +293,43 @@ tview_tree_compare(const TviewTree *tree, const void *key, size_t size)
 		return (found > wanted) - (found < wanted);
 	}
 	return -compare_bytes(key, size, node);
+}
+
+/* True when the key lies between a leaf's first and last one. */
+bool
+tview_page_covers(const TviewPage *leaf, bool is_integer, const void *key,
+				  size_t size)
+{
+	const TviewNode *first = tview_page_node(leaf, 0);
+	const TviewNode *last = tview_page_node(leaf, tview_page_count(leaf) - 1);
+	uint64_t wanted;
+
+	if (!is_integer)
+		return compare_bytes(key, size, first) >= 0 &&
+			compare_bytes(key, size, last) <= 0;
+	wanted = integer_of(key);
+	return wanted >= integer_of(first->key) && wanted <= integer_of(last->key);
+}
+
+/* Verifies the pages to the left and right of those that the tree stands at. */
+int
+tview_tree_verify_beside(const TviewTree *tree)
+{
+	for (int i = 0; i + 1 < tree->depth; i++)
+	{
+		const TviewPage *page = tree->level[i].page;
+		unsigned at = tree->level[i].at;
+		unsigned end = at + 2 < tview_page_count(page)
+			? at + 2
+			: tview_page_count(page);
+
+		for (at = at > 0 ? at - 1 : 0; at < end; at++)
+			if (tview_pages_get(tree->pages,
+								tview_node_child(tview_page_node(page, at)),
+								tree->last_page) == NULL)
+				return MDB_CORRUPTED;
+	}
+	return 0;
 }
 
 /* Looks a named database up in the main one. */

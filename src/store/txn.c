@@ -9,6 +9,7 @@
  * owner dead.
  */
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "store/store_private.h"
@@ -328,6 +329,9 @@ check_write(TviewStore *store)
 		if (rc == 0)
 			rc = tview_tree_step(&tree, false);
 	}
+	/* its own list goes to the end */
+	if (rc == 0)
+		rc = tview_tree_end(&tree, true);
 	return rc == 0 || rc == MDB_NOTFOUND ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT;
 }
 
@@ -410,6 +414,7 @@ tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn)
 		return status;
 	}
 	close_cursors(&store->write);
+	memset(store->write.way, 0, sizeof(store->write.way));
 	store->write.visible = store->handles->count;
 	store->write.failed = TVIEW_STORE_OK;
 	store->write.active = true;

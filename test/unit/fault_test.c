@@ -68,7 +68,6 @@ SETS_ERRNO(void *, mmap,
 SETS_ERRNO(void *, calloc, (size_t n, size_t size), (n, size), NULL)
 SETS_ERRNO(void *, malloc, (size_t size), (size), NULL)
 SETS_ERRNO(void *, realloc, (void *old, size_t size), (old, size), NULL)
-SETS_ERRNO(int, ftruncate, (int fd, off_t size), (fd, size), -1)
 SETS_ERRNO(int, fstat, (int fd, struct stat *status), (fd, status), -1)
 SETS_ERRNO(int, stat, (const char *path, struct stat *status), (path, status),
 		   -1)
@@ -409,7 +408,6 @@ main(void)
 				 {"calloc", ENOMEM, false},
 				 {"malloc", ENOMEM, false},
 				 {"realloc", ENOMEM, false},
-				 {"ftruncate", EIO, false},
 				 {"fstat", EIO, false},
 				 {"mkdir", EROFS, false},
 				 {"rename", EIO, false},
