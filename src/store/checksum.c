@@ -92,6 +92,39 @@ mix(uint32_t value, uint32_t even)
 	return value ^ (value >> 16);
 }
 
+/* So many words, one after the other; at most 8, which the compiler knows. */
+static inline __attribute__((always_inline)) uint64_t
+step_words(Step step, uint64_t crc, const unsigned char *p, int n)
+{
+#pragma GCC unroll 8
+	for (int i = 0; i < n; i++)
+		crc = step(crc, load(p + i * 8));
+	return crc;
+}
+
+/* What the lanes take of long data. */
+static inline __attribute__((always_inline)) uint64_t
+sum_lanes(Step step, uint64_t crc, const unsigned char **data, size_t *size)
+{
+	uint64_t first = crc;
+	uint64_t second = crc ^ UINT32_MAX;
+	uint64_t third = crc ^ POLYNOMIAL;
+	const unsigned char *p = *data;
+
+	for (; *size >= ROUND; *size -= ROUND, p += ROUND)
+#pragma GCC unroll 4
+		for (int i = 0; i < ROUND; i += LANES * 8)
+		{
+			first = step(first, load(p + i));
+			second = step(second, load(p + i + 8));
+			third = step(third, load(p + i + 16));
+		}
+	*data = p;
+	crc = step(0, mix((uint32_t) first, 0));
+	crc = step(crc, mix((uint32_t) second, 2));
+	return step(crc, mix((uint32_t) third, 4));
+}
+
 /* The sum with a step that the compiler knows; inlined into both callers. */
 static inline __attribute__((always_inline)) uint32_t
 sum_with(Step step, uint64_t seed, const unsigned char *p, size_t size)
@@ -99,25 +132,27 @@ sum_with(Step step, uint64_t seed, const unsigned char *p, size_t size)
 	uint64_t crc = step(step(~UINT32_C(0), seed), size);
 
 	if (size >= LANES_MIN)
-	{
-		uint64_t lane[LANES] = {crc, crc ^ UINT32_MAX, crc ^ POLYNOMIAL};
-
-		for (; size >= ROUND; size -= ROUND, p += ROUND)
-#pragma GCC unroll 12
-			for (int i = 0; i < ROUND / 8; i++)
-				lane[i % LANES] = step(lane[i % LANES], load(p + i * 8));
-		crc = 0;
-		for (int i = 0; i < LANES; i++)
-			crc = step(crc, mix((uint32_t) lane[i], 2 * (uint32_t) i));
-	}
+		crc = sum_lanes(step, crc, &p, &size);
 	for (; size >= 64; size -= 64, p += 64)
-#pragma GCC unroll 8
-		for (int i = 0; i < 8; i++)
-			crc = step(crc, load(p + i * 8));
-	for (; size >= 8; size -= 8, p += 8)
+		crc = step_words(step, crc, p, 8);
+	/* what is left, without a loop */
+	if (size & 32)
+	{
+		crc = step_words(step, crc, p, 4);
+		p += 32;
+	}
+	if (size & 16)
+	{
+		crc = step_words(step, crc, p, 2);
+		p += 16;
+	}
+	if (size & 8)
+	{
 		crc = step(crc, load(p));
-	if (size > 0)
-		crc = step(crc, load_rest(p, size));
+		p += 8;
+	}
+	if (size & 7)
+		crc = step(crc, load_rest(p, size & 7));
 	return (uint32_t) crc;
 }
 

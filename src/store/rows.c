@@ -568,7 +568,8 @@ tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key,
 		rc = move_mdb(cursor, seek, key, value);
 	else if (cursor->has_tree && !cursor->txn->is_write)
 	{
-		rc = move_tree(&cursor->tree, seek, key);
+		rc = seek == TVIEW_SEEK_NEXT ? tview_tree_next(&cursor->tree)
+									 : move_tree(&cursor->tree, seek, key);
 		if (rc == 0)
 			rc = tview_tree_entry(&cursor->tree, key, value);
 		if (rc == 0 && seek == TVIEW_SEEK_NEXT)

@@ -303,8 +303,8 @@ extern int tview_tree_end(TviewTree *tree, bool last);
 extern int tview_tree_step(TviewTree *tree, bool back);
 extern int tview_tree_seek(TviewTree *tree, const void *key, size_t size,
 						   bool *equal);
-extern int tview_tree_entry(const TviewTree *tree, TviewValue *key,
-							TviewValue *value);
+extern int tview_tree_long_value(const TviewTree *tree, const TviewNode *node,
+								 TviewValue *value);
 extern int tview_tree_compare(const TviewTree *tree, const void *key,
 							  size_t size);
 extern bool tview_page_covers(const TviewPage *leaf, bool is_integer,
@@ -312,6 +312,41 @@ extern bool tview_page_covers(const TviewPage *leaf, bool is_integer,
 extern int tview_tree_verify_beside(const TviewTree *tree);
 extern int tview_tree_find(TviewStore *store, const TviewRoots *roots,
 						   uint64_t name, const TviewTreeDb **db);
+
+/* The node that a level stands at. */
+static inline const TviewNode *
+tview_tree_node(const TviewTree *tree, int level)
+{
+	return tview_page_node(tree->level[level].page, tree->level[level].at);
+}
+
+/* The entry that the tree stands at; an LMDB code. */
+static inline int
+tview_tree_entry(const TviewTree *tree, TviewValue *key, TviewValue *value)
+{
+	const TviewNode *node = tview_tree_node(tree, tree->depth - 1);
+
+	key->data = node->key;
+	key->size = node->keysize;
+	if (node->flags & TVIEW_NODE_BIG)
+		return tview_tree_long_value(tree, node, value);
+	value->data = node->key + node->keysize;
+	value->size = tview_node_size(node);
+	return 0;
+}
+
+/* tview_tree_step forward, the commonest step being a short one. */
+static inline int
+tview_tree_next(TviewTree *tree)
+{
+	int leaf = tree->depth - 1;
+
+	if (leaf < 0 ||
+		tree->level[leaf].at + 1 >= tview_page_count(tree->level[leaf].page))
+		return tview_tree_step(tree, false);
+	tree->level[leaf].at++;
+	return 0;
+}
 
 /* ---- fault.c ---- */
 

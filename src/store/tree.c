@@ -51,13 +51,6 @@ push(TviewTree *tree, uint64_t number)
 	return 0;
 }
 
-/* The node that a level stands at. */
-static inline const TviewNode *
-node_at(const TviewTree *tree, int level)
-{
-	return tview_page_node(tree->level[level].page, tree->level[level].at);
-}
-
 static inline bool
 is_leaf(const TviewPage *page)
 {
@@ -71,7 +64,7 @@ descend(TviewTree *tree, bool last)
 	while (!is_leaf(tree->level[tree->depth - 1].page))
 	{
 		int rc =
-			push(tree, tview_node_child(node_at(tree, tree->depth - 1)));
+			push(tree, tview_node_child(tview_tree_node(tree, tree->depth - 1)));
 		unsigned count;
 
 		if (rc != 0)
@@ -256,21 +249,15 @@ tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
 	return at < tview_page_count(page) ? 0 : turn_page(tree, false);
 }
 
-/* The entry that the tree stands at. */
+/* Finds a node's value that is on pages of its own. */
 int
-tview_tree_entry(const TviewTree *tree, TviewValue *key, TviewValue *value)
+tview_tree_long_value(const TviewTree *tree, const TviewNode *node,
+					  TviewValue *value)
 {
-	const TviewNode *node = node_at(tree, tree->depth - 1);
-	const TviewPage *page;
+	const TviewPage *page = tview_pages_get(
+		tree->pages, tview_node_overflow(node), tree->last_page);
 
-	key->data = node->key;
-	key->size = node->keysize;
 	value->size = tview_node_size(node);
-	value->data = node->key + node->keysize;
-	if (!(node->flags & TVIEW_NODE_BIG))
-		return 0;
-	page = tview_pages_get(tree->pages, tview_node_overflow(node),
-						   tree->last_page);
 	if (page == NULL || !(page->flags & TVIEW_PAGE_OVERFLOW) ||
 		value->size + TVIEW_PAGE_HEADER >
 			(size_t) page->pages * tree->pages->page_size)
@@ -283,7 +270,7 @@ tview_tree_entry(const TviewTree *tree, TviewValue *key, TviewValue *value)
 int
 tview_tree_compare(const TviewTree *tree, const void *key, size_t size)
 {
-	const TviewNode *node = node_at(tree, tree->depth - 1);
+	const TviewNode *node = tview_tree_node(tree, tree->depth - 1);
 
 	if (tree->is_integer)
 	{
