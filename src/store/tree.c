@@ -63,8 +63,8 @@ descend(TviewTree *tree, bool last)
 {
 	while (!is_leaf(tree->level[tree->depth - 1].page))
 	{
-		int rc =
-			push(tree, tview_node_child(tview_tree_node(tree, tree->depth - 1)));
+		const TviewNode *node = tview_tree_node(tree, tree->depth - 1);
+		int rc = push(tree, tview_node_child(node));
 		unsigned count;
 
 		if (rc != 0)
