@@ -367,6 +367,9 @@ tview_pages_open(TviewStore *store, bool create)
 		pages->count = store->env_map_size / pages->page_size;
 		pages->map_size = (size_t) (pages->count * pages->page_size);
 		rc = map_files(store, pages, create);
+		/* which it is not after success: for static analysis */
+		if (rc == 0 && pages->sums == NULL)
+			rc = ENOMEM;
 	}
 	if (rc == 0 && create)
 		init_sums(store, pages);
