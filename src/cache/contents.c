@@ -140,14 +140,20 @@ tview_contents_find_hollow(TviewHandle *handle, Oid relid, bool first,
 		*more = n == limit || i == ENTRIES_PER_LOOK;
 		if (*more)
 			break;
-		if ((first || pk > *after) && tview_row_decode(value, &row) &&
-			(row.flags & TVIEW_ROW_HOLLOW))
+		if (!tview_row_decode(value, relid, pk, &row))
+		{
+			status = TVIEW_STORE_CORRUPT;
+			break;
+		}
+		if ((first || pk > *after) && (row.flags & TVIEW_ROW_HOLLOW))
 			keys[n++] = pk;
 		*after = pk;
 		first = false;
 		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
 	}
 	tview_read_end(txn);
+	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
+		tview_handle_note(handle, status, "looking for rows to compute");
 	return n;
 }
 

@@ -323,6 +323,7 @@ try_begin(TviewReader *reader, bool *again)
 	TviewReason result;
 
 	*again = false;
+	reader->damaged = false;
 	reader->head = tview_log_head(store);
 	TVIEW_STOP("read.head");
 	result = begin_txn(reader);
@@ -426,12 +427,22 @@ judge(TviewReader *reader, const TviewRow *row)
 										   : TVIEW_FOUND_VALID;
 }
 
-TviewFound
-tview_reader_validate(TviewReader *reader, TviewValue value, TviewRow *row)
+void
+tview_reader_note(TviewReader *reader, TviewStoreStatus status)
 {
-	if (!tview_row_decode(value, row))
+	if (status == TVIEW_STORE_OK || status == TVIEW_STORE_NOTFOUND)
+		return;
+	reader->damaged = true;
+	tview_handle_note(reader->handle, status, "reading rows");
+}
+
+TviewFound
+tview_reader_validate(TviewReader *reader, int64 key, TviewValue value,
+					  TviewRow *row)
+{
+	if (!tview_row_decode(value, reader->desc->relid, key, row))
 	{
-		tview_handle_note(reader->handle, TVIEW_STORE_CORRUPT, "reading a row");
+		tview_reader_note(reader, TVIEW_STORE_CORRUPT);
 		return TVIEW_FOUND_INVALID;
 	}
 	return judge(reader, row);
@@ -468,7 +479,7 @@ tview_reader_get(TviewReader *reader, int64 key, TviewRow *row)
 	if (status == TVIEW_STORE_NOTFOUND)
 		return key_is_unknown(reader, key) ? TVIEW_FOUND_ABSENT
 										   : TVIEW_FOUND_INVALID;
-	tview_handle_note(reader->handle, status, "reading a row");
+	tview_reader_note(reader, status);
 	return TVIEW_FOUND_INVALID;
 }
 

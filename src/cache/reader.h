@@ -78,6 +78,7 @@ typedef struct TviewReader
 	bool root_changed;	   /* all(root) may have happened: keys are not known */
 	bool all_invalid;	   /* the own transaction changed a whole base table */
 	bool marked;		   /* there are marks at all */
+	bool damaged;		   /* reading met damage: what it found is void */
 	TviewPending *pending; /* own marks, or NULL */
 	TviewWild *wild;
 	int nwild;
@@ -119,9 +120,19 @@ extern void tview_reader_abort(void);
 extern TviewFound tview_reader_get(TviewReader *reader, int64 key,
 								   TviewRow *row);
 
-/* Validates an entry that a cursor has found; INVALID for a damaged one. */
-extern TviewFound tview_reader_validate(TviewReader *reader, TviewValue value,
-										TviewRow *row);
+/*
+ * Validates an entry that a cursor has found under a key; INVALID for a damaged
+ * one.
+ */
+extern TviewFound tview_reader_validate(TviewReader *reader, int64 key,
+										TviewValue value, TviewRow *row);
+
+/*
+ * To be told what a cursor or an index walk returned: after anything but OK and
+ * NOTFOUND, keys may be missing among what was found.  Resets the store if it
+ * is damaged.
+ */
+extern void tview_reader_note(TviewReader *reader, TviewStoreStatus status);
 
 /*
  * The number of rows of a complete TVIEW without marks, as it was noted at the

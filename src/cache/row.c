@@ -7,6 +7,7 @@
 
 #include "cache/row.h"
 #include "port/pg_bswap.h"
+#include "store/checksum.h"
 
 TviewIndexKey
 tview_row_index_key(uint64 tag, int64 pk)
@@ -16,14 +17,24 @@ tview_row_index_key(uint64 tag, int64 pk)
 	return key;
 }
 
+/* The checksum of an entry of some size. */
+static inline uint32
+entry_sum(const void *entry, Size size, Oid relid, int64 key)
+{
+	return tview_checksum((uint64) key ^ ((uint64) relid << 32),
+						  (const char *) entry + sizeof(uint32),
+						  size - sizeof(uint32));
+}
+
 bool
-tview_row_decode(TviewValue value, TviewRow *row)
+tview_row_decode(TviewValue value, Oid relid, int64 key, TviewRow *row)
 {
 	const TviewRowHeader *header = value.data;
 	const uint64 *arrays;
 	uint64 words;
 
-	if (value.size < sizeof(TviewRowHeader))
+	if (value.size < sizeof(TviewRowHeader) ||
+		header->sum != entry_sum(header, value.size, relid, key))
 		return false;
 	words = (uint64) header->ntags + header->ncovers + header->nlookups;
 	if (value.size !=
@@ -50,7 +61,7 @@ tview_row_get(TviewTxn *txn, Oid relid, int64 key, TviewRow *row)
 	TviewStoreStatus status =
 		tview_get(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k), &value);
 
-	if (status == TVIEW_STORE_OK && !tview_row_decode(value, row))
+	if (status == TVIEW_STORE_OK && !tview_row_decode(value, relid, key, row))
 		status = TVIEW_STORE_CORRUPT;
 	return status;
 }
@@ -168,8 +179,11 @@ put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 	uint64 words = (uint64) row->ntags + row->ncovers + row->nlookups;
 	Size padded = TYPEALIGN(8, row->size);
 	Size size = sizeof(TviewRowHeader) + words * 8 + padded;
-	TviewRowHeader header = {row->flags, row->ntags, row->ncovers,
-							 row->nlookups, row->size, 0};
+	TviewRowHeader header = {.flags = row->flags,
+							 .ntags = row->ntags,
+							 .ncovers = row->ncovers,
+							 .nlookups = row->nlookups,
+							 .size = row->size};
 	void *room;
 	char *p;
 	TviewStoreStatus status;
@@ -190,6 +204,7 @@ put_entry(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row, bool append)
 	p = copy_part(p, row->lookups, row->nlookups * 8);
 	p = copy_part(p, row->tuple, row->size);
 	memset(p, 0, padded - row->size);
+	((TviewRowHeader *) room)->sum = entry_sum(room, size, relid, key);
 	return TVIEW_STORE_OK;
 }
 
@@ -247,25 +262,22 @@ tview_row_delete(TviewTxn *txn, Oid relid, int64 key)
 }
 
 TviewStoreStatus
-tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, uint64 lookup)
+tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, TviewRow *old,
+				 uint64 lookup)
 {
-	TviewRow old = {0};
 	TviewRow hollow = {.flags = TVIEW_ROW_HOLLOW};
 	uint64 *lookups = NULL;
 	bool known = false;
-	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
+	TviewStoreStatus status = copy_words(old);
 
-	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
-		return status;
-	status = copy_words(&old);
 	if (status != TVIEW_STORE_OK)
 		return status;
-	lookups = unconstify(uint64 *, old.lookups);
-	for (uint32 i = 0; i < old.nlookups; i++)
+	lookups = unconstify(uint64 *, old->lookups);
+	for (uint32 i = 0; i < old->nlookups; i++)
 		known = known || lookups[i] == lookup;
 	hollow.lookups = lookups;
-	hollow.nlookups = old.nlookups;
-	status = unindex(txn, relid, key, old.tags, old.ntags);
+	hollow.nlookups = old->nlookups;
+	status = unindex(txn, relid, key, old->tags, old->ntags);
 	if (status == TVIEW_STORE_OK && lookup != 0 && !known)
 	{
 		lookups[hollow.nlookups++] = lookup;

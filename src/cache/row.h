@@ -31,12 +31,12 @@
 
 typedef struct TviewRowHeader
 {
+	uint32 sum; /* of all that follows, and of the TVIEW's oid and the key */
 	uint32 flags;
 	uint32 ntags;
 	uint32 ncovers;
 	uint32 nlookups;
 	uint32 size; /* of the tuple, 0 for absent and hollow entries */
-	uint32 pad;
 } TviewRowHeader;
 
 /* A decoded entry; pointers go into the map. */
@@ -62,8 +62,9 @@ typedef struct TviewIndexKey
 
 extern TviewIndexKey tview_row_index_key(uint64 tag, int64 pk);
 
-/* False when the value cannot be an entry. */
-extern bool tview_row_decode(TviewValue value, TviewRow *row);
+/* False when the value is not an entry that was put under this very key. */
+extern bool tview_row_decode(TviewValue value, Oid relid, int64 key,
+							 TviewRow *row);
 
 /* Reads the entry of a key. */
 extern TviewStoreStatus tview_row_get(TviewTxn *txn, Oid relid, int64 key,
@@ -90,10 +91,10 @@ extern TviewStoreStatus tview_row_delete(TviewTxn *txn, Oid relid, int64 key);
 
 /*
  * Makes the entry hollow (creating it when there is none), adding a lookup
- * unless it is 0.
+ * unless it is 0.  *old is the entry as it is, or all zero; it is used up.
  */
 extern TviewStoreStatus tview_row_hollow(TviewTxn *txn, Oid relid, int64 key,
-										 uint64 lookup);
+										 TviewRow *old, uint64 lookup);
 
 extern bool tview_row_covers(const TviewRow *row, uint64 xid);
 

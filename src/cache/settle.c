@@ -94,10 +94,13 @@ load_dependents(Settler *settler)
 	TviewStoreStatus status = tview_read_begin(settler->handle->store, &txn);
 
 	settler->dependents.context = CurrentMemoryContext;
+	if (status == TVIEW_STORE_OK)
+	{
+		status = tview_state_visit(txn, copy_state, &settler->dependents);
+		tview_read_end(txn);
+	}
 	if (status != TVIEW_STORE_OK)
-		return false;
-	status = tview_state_visit(txn, copy_state, &settler->dependents);
-	tview_read_end(txn);
+		tview_handle_note(settler->handle, status, "settling marks");
 	return status == TVIEW_STORE_OK;
 }
 
@@ -156,7 +159,7 @@ static TviewStoreStatus
 hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 {
 	TviewCounters *counters;
-	TviewRow row;
+	TviewRow row = {0};
 	TviewStoreStatus status = begin_txn(settler);
 
 	if (status != TVIEW_STORE_OK)
@@ -167,7 +170,7 @@ hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 		return TVIEW_STORE_OK;
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 		return status;
-	status = tview_row_hollow(settler->txn, relid, key, lookup);
+	status = tview_row_hollow(settler->txn, relid, key, &row, lookup);
 	settler->rows++;
 	note_hollowed(settler->budget->hollowed, relid, key);
 	counters = tview_store_counters(settler->handle->store, relid);
@@ -236,12 +239,12 @@ find_uncovered(Settler *settler, Oid relid, uint64 xid, int64 *keys, int *n)
 		TviewRow row;
 		uint64 k;
 
-		if (!tview_row_decode(value, &row) || key.size != sizeof(k))
+		memcpy(&k, key.data, sizeof(k));
+		if (!tview_row_decode(value, relid, TVIEW_PK_OF(k), &row))
 		{
 			status = TVIEW_STORE_CORRUPT;
 			break;
 		}
-		memcpy(&k, key.data, sizeof(k));
 		if (!(row.flags & TVIEW_ROW_HOLLOW) && !tview_row_covers(&row, xid))
 			keys[(*n)++] = TVIEW_PK_OF(k);
 		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);

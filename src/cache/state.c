@@ -5,11 +5,33 @@
 #include "postgres.h"
 
 #include "cache/state.h"
+#include "store/checksum.h"
 
 static uint64
 record_key(Oid relid)
 {
 	return relid;
+}
+
+static uint32
+sum_of(const void *record, Size size)
+{
+	return tview_checksum(0, (const char *) record + sizeof(uint32),
+						  size - sizeof(uint32));
+}
+
+/* True when the value is the record of that TVIEW. */
+static bool
+is_record(TviewValue value, Oid relid)
+{
+	const TviewState *state = value.data;
+
+	return value.size >= offsetof(TviewState, sources) &&
+		state->sum == sum_of(value.data, value.size) &&
+		state->relid == relid &&
+		value.size ==
+		offsetof(TviewState, sources) +
+			state->nsources * sizeof(TviewStateSource);
 }
 
 TviewStoreStatus
@@ -22,7 +44,7 @@ tview_state_get(TviewTxn *txn, Oid relid, TviewState *state)
 
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (value.size < offsetof(TviewState, sources))
+	if (!is_record(value, relid))
 		return TVIEW_STORE_CORRUPT;
 	memcpy(state, value.data, offsetof(TviewState, sources));
 	return TVIEW_STORE_OK;
@@ -58,6 +80,7 @@ tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor,
 		state->sources[i].by_relation =
 			tview_meta_has_relation_tag(desc, desc->sources[i]);
 	}
+	state->sum = sum_of(state, size);
 	return TVIEW_STORE_OK;
 }
 
@@ -75,7 +98,7 @@ change_record(TviewTxn *txn, Oid relid, uint32 set, uint32 clear, bool cleared)
 
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (value.size < offsetof(TviewState, sources) || value.size > sizeof(copy))
+	if (!is_record(value, relid) || value.size > sizeof(copy))
 		return TVIEW_STORE_CORRUPT;
 	memcpy(copy, value.data, value.size);
 	flags = (state->flags & ~clear) | set;
@@ -83,6 +106,7 @@ change_record(TviewTxn *txn, Oid relid, uint32 set, uint32 clear, bool cleared)
 		return TVIEW_STORE_OK;
 	state->flags = flags;
 	state->clears += cleared;
+	state->sum = sum_of(copy, value.size);
 	return tview_put(txn, TVIEW_DB_META, 0, &key, sizeof(key), copy,
 					 value.size);
 }
@@ -145,14 +169,11 @@ tview_state_visit(TviewTxn *txn, TviewStateVisitor visitor, void *arg)
 	status = tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value);
 	while (status == TVIEW_STORE_OK)
 	{
-		const TviewState *state = value.data;
+		uint64 k;
 
-		if (value.size < offsetof(TviewState, sources) ||
-			value.size < offsetof(TviewState, sources) +
-					state->nsources * sizeof(TviewStateSource))
-			status = TVIEW_STORE_CORRUPT;
-		else
-			status = visitor(state, arg);
+		memcpy(&k, key.data, sizeof(k));
+		status = is_record(value, (Oid) k) ? visitor(value.data, arg)
+										   : TVIEW_STORE_CORRUPT;
 		if (status == TVIEW_STORE_OK)
 			status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
 	}

@@ -25,11 +25,12 @@ typedef struct TviewStateSource
 
 typedef struct TviewState
 {
+	uint32 sum; /* of all that follows */
+	Oid relid;
 	TviewGeneration generation;
 	uint64
 		/* rows are served to and stored by snapshots with xmin >= floor only */
 		floor;
-	Oid relid;
 	uint32 flags;
 	Oid rootid;
 	uint32 key_root;

@@ -48,7 +48,7 @@ note_key(int64 key, void *arg)
 	list->keys[list->n++] = key;
 }
 
-/* Adds the pks that the index has for a tag. */
+/* Adds the pks that the index has for a tag; false when it cannot be read. */
 static bool
 collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
 {
@@ -59,9 +59,12 @@ collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
 
 	do
 	{
-		if (tview_row_find(state->reader.txn, state->desc->relid,
-						   tview_tag_lookup(tag), first, after, pks,
-						   lengthof(pks), &n) != TVIEW_STORE_OK)
+		TviewStoreStatus status = tview_row_find(
+			state->reader.txn, state->desc->relid, tview_tag_lookup(tag), first,
+			after, pks, lengthof(pks), &n);
+
+		tview_reader_note(&state->reader, status);
+		if (status != TVIEW_STORE_OK)
 			return false;
 		for (int i = 0; i < n; i++)
 			note_key(pks[i], list);

@@ -41,6 +41,8 @@ const TviewReason tview_reason_incomplete = {TVIEW_BYPASS_INCOMPLETE,
 											 "not every row is stored"};
 static const TviewReason mismatch_reason = {
 	TVIEW_BYPASS_MISMATCH, "a self-check found a difference"};
+static const TviewReason damaged_reason = {TVIEW_BYPASS_STORE,
+										   "the store is damaged"};
 static const TviewReason stale_reason = {
 	TVIEW_BYPASS_CHEAPER, "stale rows cannot be computed one by one"};
 
@@ -385,11 +387,12 @@ read_batch(TviewScanState *state, Batch *batch)
 		}
 		if (!in_store)
 		{
+			tview_reader_note(&state->reader, status);
 			tview_cursor_close(cursor);
 			return true;
 		}
 		add_entry(state, batch, pk,
-				  tview_reader_validate(&state->reader, value, &row), &row);
+				  tview_reader_validate(&state->reader, pk, value, &row), &row);
 		state->last = pk;
 		state->has_last = true;
 		status = tview_cursor_move(
@@ -447,11 +450,15 @@ tview_serve_batch(TviewScanState *state)
 	ended = read_batch(state, &batch);
 	note_commit(state, &batch, !had_last);
 	tview_reader_end(&state->reader);
-	if (batch.invalid > 0 && !state->desc->restrictable)
+	if (state->reader.damaged ||
+		(batch.invalid > 0 && !state->desc->restrictable))
 	{
 		state->has_last = had_last;
 		state->last = last;
-		tview_runview_start(state, stale_reason);
+		if (state->reader.damaged)
+			tview_runview_start(state, damaged_reason);
+		else
+			tview_runview_start(state, stale_reason);
 	}
 	else
 	{

@@ -168,8 +168,13 @@ count_entries(TviewTxn *txn, Oid relid, Contents *contents)
 	if (status != TVIEW_STORE_OK)
 		return;
 	status = tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value);
-	while (status == TVIEW_STORE_OK && tview_row_decode(value, &row))
+	while (status == TVIEW_STORE_OK)
 	{
+		uint64 k;
+
+		memcpy(&k, key.data, sizeof(k));
+		if (!tview_row_decode(value, relid, TVIEW_PK_OF(k), &row))
+			break;
 		if (row.flags & TVIEW_ROW_HOLLOW)
 			contents->hollow++;
 		else if (row.flags & TVIEW_ROW_ABSENT)

@@ -145,6 +145,7 @@ next_stored_key(Verification *v, bool first, int64 after, int64 *key)
 	TviewValue found = {&k, sizeof(k)};
 	TviewValue value;
 	TviewCursor *cursor;
+	TviewStoreStatus status;
 	bool result = false;
 
 	if (reason.code != TVIEW_BYPASS_NONE || (!first && after == PG_INT64_MAX))
@@ -152,11 +153,12 @@ next_stored_key(Verification *v, bool first, int64 after, int64 *key)
 		tview_reader_end(&v->reader);
 		return false;
 	}
-	if (tview_cursor_open(v->reader.txn, TVIEW_DB_ROWS, v->desc->relid,
-						  &cursor) == TVIEW_STORE_OK)
+	status = tview_cursor_open(v->reader.txn, TVIEW_DB_ROWS, v->desc->relid,
+							   &cursor);
+	if (status == TVIEW_STORE_OK)
 	{
-		if (tview_cursor_move(cursor, TVIEW_SEEK_GE, &found, &value) ==
-			TVIEW_STORE_OK)
+		status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &found, &value);
+		if (status == TVIEW_STORE_OK)
 		{
 			memcpy(&k, found.data, sizeof(k));
 			*key = TVIEW_PK_OF(k);
@@ -164,6 +166,7 @@ next_stored_key(Verification *v, bool first, int64 after, int64 *key)
 		}
 		tview_cursor_close(cursor);
 	}
+	tview_reader_note(&v->reader, status);
 	tview_reader_end(&v->reader);
 	return result;
 }

@@ -186,7 +186,8 @@ open_env(TviewStore *store)
 	}
 	(void) mdb_env_set_userctx(store->env, store);
 	(void) mdb_env_set_assert(store->env, reset_on_assertion);
-	rc = mdb_env_set_mapsize(store->env, atomic_load(&store->ring->map_size));
+	rc = mdb_env_set_mapsize(
+		store->env, tview_ring_word(store, &store->ring->map_size, 0));
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(store->env, TVIEW_MAX_DATABASES);
 	if (rc == 0)
@@ -228,7 +229,11 @@ tview_env_open(TviewStore *store, bool create)
 	store->handles = calloc(1, sizeof(TviewHandles));
 	if (store->handles == NULL)
 		return tview_control_status(store, ENOMEM);
+	store->in_lmdb = true;
 	rc = open_env(store);
+	store->in_lmdb = false;
+	if (rc == 0)
+		rc = tview_pages_open(store, create);
 	if (rc == 0 && create)
 		rc = note_files(store);
 	if (rc == 0)
@@ -260,6 +265,7 @@ tview_env_close(TviewStore *store)
 			mdb_env_close(store->env);
 	}
 	store->env = NULL;
+	tview_pages_close(store);
 	free(store->handles);
 	store->handles = NULL;
 }
@@ -280,6 +286,11 @@ tview_env_resize(TviewStore *store, uint64_t size)
 	rc = mdb_env_set_mapsize(store->env, size);
 	if (rc == 0)
 		rc = mdb_env_info(store->env, &info);
+	if (rc == 0)
+	{
+		store->env_map_size = info.me_mapsize;
+		rc = tview_pages_open(store, false);
+	}
 	if (rc != 0)
 	{
 		mdb_txn_abort(store->read.mdb);
@@ -287,6 +298,5 @@ tview_env_resize(TviewStore *store, uint64_t size)
 		tview_env_close(store);
 		return tview_env_status(store, rc);
 	}
-	store->env_map_size = info.me_mapsize;
 	return TVIEW_STORE_OK;
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/checksum.h"
 #include "store/stop.h"
 #include "store/store_private.h"
 
@@ -71,9 +72,13 @@ create_epoch(TviewStore *store, uint64_t epoch, const TviewStoreConfig *config)
 	if (rc != 0)
 		return tview_control_status(store, rc);
 	status = tview_env_open(store, true);
+	if (status == TVIEW_STORE_OK)
+		tview_ring_seal(store->ring);
 	if (status != TVIEW_STORE_OK || !config->sync)
 		return status;
 	rc = tview_ring_flush_header(store);
+	if (rc == 0)
+		rc = tview_pages_flush(store);
 	if (rc == 0)
 		rc = tview_file_sync_directory(path);
 	if (rc == 0)
@@ -161,12 +166,32 @@ tview_store_enter_log(TviewStore *store, uint64_t *epoch)
 	return TVIEW_STORE_RESET;
 }
 
+/* Raises a sealed word; UINT64_MAX ("not yet known") is replaced. */
+static void
+raise_sealed(TviewStore *store, _Atomic uint64_t *word, uint64_t value)
+{
+	uint64_t sealed = atomic_load(word);
+	uint64_t old;
+
+	do
+	{
+		if (!tview_checksum_open(sealed, &old))
+		{
+			(void) tview_ring_word(store, word, 0);
+			return;
+		}
+		if (old != UINT64_MAX && old >= value)
+			return;
+	} while (!atomic_compare_exchange_weak(word, &sealed,
+										   tview_checksum_seal(value)));
+}
+
 /* Adopts what may change in an epoch's life: a larger map, and sync. */
 static TviewStoreStatus
 adopt_options(TviewStore *store, const TviewStoreConfig *config)
 {
 	TviewRing *ring = store->ring;
-	uint64_t size = atomic_load_explicit(&ring->map_size, memory_order_relaxed);
+	uint64_t size = tview_ring_word(store, &ring->map_size, 0);
 
 	if (config != NULL)
 	{
@@ -180,10 +205,8 @@ adopt_options(TviewStore *store, const TviewStoreConfig *config)
 			tview_control_reset_epoch(store, store->entered, "options changed");
 			return TVIEW_STORE_RESET;
 		}
-		while (size < wanted &&
-			   !atomic_compare_exchange_weak(&ring->map_size, &size, wanted))
-			;
-		size = size < wanted ? wanted : size;
+		raise_sealed(store, &ring->map_size, wanted);
+		size = tview_ring_word(store, &ring->map_size, 0);
 		if ((atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0) !=
 			config->sync)
 			atomic_store(&ring->sync, config->sync);
@@ -227,21 +250,17 @@ tview_store_enter(TviewStore *store, const TviewStoreConfig *config,
 uint64_t
 tview_store_floor(TviewStore *store)
 {
-	return store->ring != NULL ? atomic_load(&store->ring->floor) : UINT64_MAX;
+	return store->ring != NULL
+		? tview_ring_word(store, &store->ring->floor, UINT64_MAX)
+		: UINT64_MAX;
 }
 
 /* Raises the entered epoch's floor, or gives it its first value. */
 void
 tview_store_set_floor(TviewStore *store, uint64_t xid)
 {
-	uint64_t old;
-
-	if (store->ring == NULL)
-		return;
-	old = atomic_load(&store->ring->floor);
-	while ((old == UINT64_MAX || old < xid) &&
-		   !atomic_compare_exchange_weak(&store->ring->floor, &old, xid))
-		;
+	if (store->ring != NULL)
+		raise_sealed(store, &store->ring->floor, xid);
 }
 
 /* The WAL position noted for the floor; 0 when none is. */
@@ -265,7 +284,7 @@ tview_store_floor_is_flushed(TviewStore *store)
 {
 	return store->ring != NULL &&
 		atomic_load_explicit(&store->ring->floor_flushed,
-							 memory_order_acquire) != 0;
+							 memory_order_acquire) == tview_checksum_seal(1);
 }
 
 /* Says that the noted WAL position is flushed. */
@@ -273,7 +292,7 @@ void
 tview_store_set_floor_flushed(TviewStore *store)
 {
 	if (store->ring != NULL)
-		atomic_store(&store->ring->floor_flushed, 1);
+		atomic_store(&store->ring->floor_flushed, tview_checksum_seal(1));
 }
 
 /* The WAL that the entered epoch's contents rest on. */

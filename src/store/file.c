@@ -29,9 +29,9 @@ tview_file_path(char *path, const char *dir, const char *name)
 	return n > 0 && n < PATH_MAX ? 0 : ENAMETOOLONG;
 }
 
-/* Fills a new file with zeros where the file system cannot allocate. */
+/* Writes zeros where the file system cannot allocate. */
 static int
-write_zeros(int fd, size_t size)
+write_zeros(int fd, size_t offset, size_t size)
 {
 	static const char zeros[65536];
 	size_t done = 0;
@@ -39,7 +39,7 @@ write_zeros(int fd, size_t size)
 	while (done < size)
 	{
 		size_t want = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
-		ssize_t n = pwrite(fd, zeros, want, (off_t) done);
+		ssize_t n = pwrite(fd, zeros, want, (off_t) (offset + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -48,6 +48,31 @@ write_zeros(int fd, size_t size)
 		done += (size_t) n;
 	}
 	return 0;
+}
+
+/* Gives a part of a file its space on disk. */
+int
+tview_file_allocate(int fd, size_t offset, size_t size)
+{
+	int rc;
+
+	do
+		rc = posix_fallocate(fd, (off_t) offset, (off_t) size);
+	while (rc == EINTR);
+	if (rc == EOPNOTSUPP || rc == EINVAL || rc == ENOSYS)
+		rc = write_zeros(fd, offset, size);
+	return rc;
+}
+
+/*
+ * Makes a file at least so large, whoever else is making it larger.  Its
+ * contents stay, but for a byte at the new end where the file system cannot
+ * allocate.
+ */
+int
+tview_file_extend(int fd, size_t size)
+{
+	return tview_file_allocate(fd, size - 1, 1);
 }
 
 /*
@@ -62,11 +87,7 @@ tview_file_create(const char *path, size_t size, int *fd)
 	*fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd < 0)
 		return errno;
-	do
-		rc = posix_fallocate(*fd, 0, (off_t) size);
-	while (rc == EINTR);
-	if (rc == EOPNOTSUPP || rc == EINVAL || rc == ENOSYS)
-		rc = write_zeros(*fd, size);
+	rc = tview_file_allocate(*fd, 0, size);
 	if (rc != 0)
 	{
 		unlink(path);
@@ -168,7 +189,8 @@ note_error(int *error, int result)
 int
 tview_file_remove_epoch(const char *dir, const char *name)
 {
-	static const char *const files[] = {"marks", "data.mdb", "lock.mdb"};
+	static const char *const files[] = {"marks", "sums", "data.mdb",
+										"lock.mdb"};
 	char epoch[PATH_MAX];
 	int error = tview_file_path(epoch, dir, name);
 

@@ -33,10 +33,37 @@
 static const char kind_letters[] = {'m', 'r', 'i'};
 
 /* The number that stands for a database in the hash. */
-static uint64_t
+static inline uint64_t
 name_of(TviewDbKind kind, uint32_t rel)
 {
 	return ((uint64_t) rel << KIND_BITS) | (uint64_t) kind;
+}
+
+/* The same for others. */
+uint64_t
+tview_handle_name(TviewDbKind kind, uint32_t rel)
+{
+	return name_of(kind, rel);
+}
+
+/* LMDB's name of that database, into text[16]; its length. */
+size_t
+tview_handle_text(uint64_t name, char *text)
+{
+	uint32_t rel = (uint32_t) (name >> KIND_BITS);
+	char digits[16];
+	size_t at = sizeof(digits);
+	size_t length;
+
+	/* it is asked for in every commit: snprintf takes far longer */
+	digits[--at] = '\0';
+	do
+		digits[--at] = (char) ('0' + rel % 10);
+	while ((rel /= 10) != 0);
+	digits[--at] = kind_letters[name & ((1 << KIND_BITS) - 1)];
+	length = sizeof(digits) - at;
+	memcpy(text, digits + at, length);
+	return length - 1;
 }
 
 /* First slot to look at. */
@@ -129,7 +156,7 @@ tview_handle_create(TviewStore *store, TviewTxn *txn, TviewDbKind kind,
 
 	if (store->handles->count == TVIEW_MAX_DATABASES)
 		return MDB_DBS_FULL;
-	snprintf(name, sizeof(name), "%c%u", kind_letters[kind], rel);
+	(void) tview_handle_text(name_of(kind, rel), name);
 	rc = mdb_dbi_open(txn->mdb, name, flags_of(kind) | MDB_CREATE, dbi);
 	if (rc == 0)
 		rc = add_handle(store->handles, name_of(kind, rel), *dbi);
@@ -185,11 +212,31 @@ open_one(TviewStore *store, MDB_txn *mdb, const MDB_val *key)
 		return MDB_CORRUPTED;
 	if (hash_find(store->handles, name_of(kind, rel), &index))
 		return 0;
-	snprintf(text, sizeof(text), "%c%u", kind_letters[kind], rel);
+	(void) tview_handle_text(name_of(kind, rel), text);
 	rc = mdb_dbi_open(mdb, text, flags_of(kind), &dbi);
 	if (rc == 0)
 		rc = add_handle(store->handles, name_of(kind, rel), dbi);
 	return rc;
+}
+
+/*
+ * Verifies the pages of the main database, which LMDB is about to read.
+ * Returns an LMDB code; EAGAIN when there is a later commit by now.
+ */
+static int
+verify_main(TviewStore *store, MDB_txn *mdb)
+{
+	TviewRoots roots = {.valid = false};
+	TviewTree tree;
+	int rc = tview_pages_roots(store, mdb_txn_id(mdb), &roots);
+
+	if (rc != 0)
+		return rc;
+	tview_tree_init(&tree, store, &roots, &roots.main, false);
+	rc = tview_tree_end(&tree, false);
+	while (rc == 0)
+		rc = tview_tree_step(&tree, false);
+	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 /*
@@ -206,7 +253,9 @@ tview_handle_open_all(TviewStore *store)
 
 	if (rc != 0)
 		return rc;
-	rc = mdb_cursor_open(mdb, store->main_dbi, &cursor);
+	rc = verify_main(store, mdb);
+	if (rc == 0)
+		rc = mdb_cursor_open(mdb, store->main_dbi, &cursor);
 	if (rc == 0)
 	{
 		while ((rc = mdb_cursor_get(cursor, &key, NULL, MDB_NEXT)) == 0)

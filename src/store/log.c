@@ -6,12 +6,16 @@
  * both only grow, under append_mutex.  Writers fill slots and then move tail;
  * a slot is filled again only after head has passed it.  Readers take no lock:
  * they copy, and then make sure that head has not passed what they copied.
+ *
+ * Each record has a checksum of itself and its position: one that is damaged,
+ * or of another position (because head or tail is), ends the epoch.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "store/checksum.h"
 #include "store/stop.h"
 #include "store/store_private.h"
 
@@ -19,18 +23,16 @@
 uint64_t
 tview_log_head(TviewStore *store)
 {
-	return store->ring != NULL
-		? atomic_load_explicit(&store->ring->head, memory_order_acquire)
-		: 0;
+	return store->ring != NULL ? tview_ring_word(store, &store->ring->head, 0)
+							   : 0;
 }
 
 /* Position after the newest record; 0 before an epoch is entered. */
 uint64_t
 tview_log_tail(TviewStore *store)
 {
-	return store->ring != NULL
-		? atomic_load_explicit(&store->ring->tail, memory_order_acquire)
-		: 0;
+	return store->ring != NULL ? tview_ring_word(store, &store->ring->tail, 0)
+							   : 0;
 }
 
 /* Records that the entered epoch's ring holds. */
@@ -62,6 +64,13 @@ lock_log(TviewStore *store)
 	return TVIEW_STORE_RESET;
 }
 
+/* What slot position % capacity must have as its checksum. */
+static inline uint32_t
+sum_of(uint64_t position, const TviewMark *mark)
+{
+	return tview_checksum(position, mark, sizeof(*mark));
+}
+
 /* Copies records into the ring's slots from position on. */
 static void
 fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks,
@@ -74,22 +83,52 @@ fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks,
 	memcpy(store->records + slot, marks, first * sizeof(TviewMark));
 	if (first < n)
 		memcpy(store->records, marks + first, (n - first) * sizeof(TviewMark));
+	for (size_t i = 0; i < n; i++)
+		store->sums[(position + i) % store->capacity] =
+			sum_of(position + i, &marks[i]);
 }
 
-/*
- * Puts the pages of records [slot, slot + n) on disk; slots do not wrap here.
- */
+/* True when the records are those of the position, and undamaged. */
+static bool
+are_whole(const TviewStore *store, uint64_t position, const TviewMark *marks,
+		  size_t n)
+{
+	uint64_t slot = position % store->capacity;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		if (store->sums[slot] != sum_of(position + i, &marks[i]))
+			return false;
+		slot = slot + 1 < store->capacity ? slot + 1 : 0;
+	}
+	return true;
+}
+
+/* Puts bytes [begin, end) of the file on disk. */
 static int
-flush_slots(TviewStore *store, uint64_t slot, size_t n)
+flush_bytes(TviewStore *store, size_t begin, size_t end)
 {
 	size_t page = (size_t) store->ring->page_size;
-	size_t begin = TVIEW_RING_HEADER + (size_t) slot * sizeof(TviewMark);
-	size_t end = begin + n * sizeof(TviewMark);
 
 	begin -= begin % page;
 	return msync((char *) store->ring + begin, end - begin, MS_SYNC) == 0
 		? 0
 		: errno;
+}
+
+/*
+ * Puts records [slot, slot + n) and their sums on disk; slots do not wrap here.
+ */
+static int
+flush_slots(TviewStore *store, uint64_t slot, size_t n)
+{
+	size_t begin = TVIEW_RING_HEADER + (size_t) slot * sizeof(TviewMark);
+	int rc = flush_bytes(store, begin, begin + n * sizeof(TviewMark));
+
+	begin = TVIEW_RING_HEADER + store->capacity * sizeof(TviewMark) +
+		(size_t) slot * sizeof(uint32_t);
+	return rc == 0 ? flush_bytes(store, begin, begin + n * sizeof(uint32_t))
+				   : rc;
 }
 
 /*
@@ -101,7 +140,7 @@ static int
 push(TviewStore *store, const TviewMark *marks, size_t n)
 {
 	TviewRing *ring = store->ring;
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	uint64_t tail = tview_log_tail(store);
 	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
 	int rc = 0;
 
@@ -124,18 +163,17 @@ push(TviewStore *store, const TviewMark *marks, size_t n)
 		if (rc != 0)
 			return rc;
 	}
-	atomic_store_explicit(&ring->tail, tail + n, memory_order_release);
+	atomic_store_explicit(&ring->tail, tview_checksum_seal(tail + n),
+						  memory_order_release);
 	return sync ? tview_ring_flush_header(store) : 0;
 }
 
 /* Free slots; none when head and tail are impossible.  Under the lock. */
 static uint64_t
-room_of(const TviewStore *store)
+room_of(TviewStore *store)
 {
-	uint64_t head =
-		atomic_load_explicit(&store->ring->head, memory_order_relaxed);
-	uint64_t tail =
-		atomic_load_explicit(&store->ring->tail, memory_order_relaxed);
+	uint64_t head = tview_log_head(store);
+	uint64_t tail = tview_log_tail(store);
 
 	return tail - head <= store->capacity ? store->capacity - (tail - head) : 0;
 }
@@ -155,7 +193,7 @@ tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 		return status;
 	if (n > room_of(store))
 		status = TVIEW_STORE_LOG_FULL;
-	else
+	else if (tview_store_is_current(store))
 		rc = push(store, marks, n);
 	tview_mutex_unlock(&store->ring->append_mutex);
 	if (rc != 0)
@@ -175,6 +213,7 @@ tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out)
 {
 	uint64_t slot;
 	size_t first;
+	bool whole;
 
 	if (!tview_store_is_current(store))
 		return TVIEW_STORE_RESET;
@@ -191,8 +230,14 @@ tview_log_read(TviewStore *store, uint64_t from, size_t n, TviewMark *out)
 	if (first < n)
 		memcpy(out + first, store->records, (n - first) * sizeof(TviewMark));
 	/* slots are filled again only after head has passed them */
+	whole = are_whole(store, from, out, n);
 	atomic_thread_fence(memory_order_acquire);
-	return from < tview_log_head(store) ? TVIEW_STORE_RESET : TVIEW_STORE_OK;
+	if (from < tview_log_head(store))
+		return TVIEW_STORE_RESET;
+	if (!whole)
+		tview_control_reset_epoch(store, store->entered,
+								  "store is damaged (a mark)");
+	return whole ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT;
 }
 
 /* Moves head, after re-appending what must live on; see store.h. */
@@ -206,9 +251,9 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep,
 
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (newhead > atomic_load_explicit(&ring->tail, memory_order_relaxed))
+	if (newhead > tview_log_tail(store))
 		rc = EINVAL;
-	else if (newhead > atomic_load_explicit(&ring->head, memory_order_relaxed))
+	else if (newhead > tview_log_head(store))
 	{
 		if (nkeep > room_of(store))
 			status = TVIEW_STORE_LOG_FULL;
@@ -216,7 +261,8 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep,
 			rc = push(store, keep, nkeep);
 		TVIEW_STOP("log.keep");
 		if (status == TVIEW_STORE_OK && rc == 0)
-			atomic_store_explicit(&ring->head, newhead, memory_order_release);
+			atomic_store_explicit(&ring->head, tview_checksum_seal(newhead),
+								  memory_order_release);
 	}
 	tview_mutex_unlock(&ring->append_mutex);
 	if (rc != 0)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/checksum.h"
 #include "store/store_private.h"
 
 /* Records that a ring of the configured size holds. */
@@ -45,8 +46,46 @@ install(TviewStore *store, TviewRing *ring, size_t size, uint64_t epoch)
 	store->ring = ring;
 	store->ring_size = size;
 	store->records = (TviewMark *) ((char *) ring + TVIEW_RING_HEADER);
+	store->sums = (uint32_t *) (store->records + ring->capacity);
 	store->capacity = ring->capacity;
 	store->entered = epoch;
+	tview_fault_arm(store);
+}
+
+/* Size of a ring's file. */
+static size_t
+size_of(uint64_t capacity)
+{
+	return TVIEW_RING_HEADER +
+		(size_t) capacity * (sizeof(TviewMark) + sizeof(uint32_t));
+}
+
+/* Sums the fixed part of the header. */
+static uint32_t
+sum_of(const TviewRing *ring)
+{
+	return tview_checksum(0, ring, offsetof(TviewRing, sum));
+}
+
+/* Gives the fixed part of the header its sum, after a change. */
+void
+tview_ring_seal(TviewRing *ring)
+{
+	ring->sum = sum_of(ring);
+}
+
+/* A sealed word of the ring; when it is damaged, the epoch is over. */
+uint64_t
+tview_ring_word(TviewStore *store, _Atomic uint64_t *word, uint64_t otherwise)
+{
+	uint64_t value;
+
+	if (tview_checksum_open(atomic_load_explicit(word, memory_order_acquire),
+							&value))
+		return value;
+	tview_control_reset_epoch(store, store->entered,
+							  "store is damaged (the mark log's header)");
+	return otherwise;
 }
 
 /* Creates and maps the ring of an epoch that is not published yet. */
@@ -56,7 +95,7 @@ tview_ring_create(TviewStore *store, uint64_t epoch,
 {
 	char path[PATH_MAX];
 	uint64_t capacity = capacity_of(config->mark_log_size);
-	size_t size = TVIEW_RING_HEADER + capacity * sizeof(TviewMark);
+	size_t size = size_of(capacity);
 	void *address;
 	TviewRing *ring;
 	int fd;
@@ -78,7 +117,9 @@ tview_ring_create(TviewStore *store, uint64_t epoch,
 	ring->capacity = capacity;
 	ring->mark_log_size = config->mark_log_size;
 	ring->page_size = (uint64_t) sysconf(_SC_PAGESIZE);
-	atomic_init(&ring->map_size, config->map_size);
+	atomic_init(&ring->map_size, tview_checksum_seal(config->map_size));
+	atomic_init(&ring->head, tview_checksum_seal(0));
+	atomic_init(&ring->tail, tview_checksum_seal(0));
 	atomic_init(&ring->sync, config->sync);
 	atomic_init(&ring->floor, UINT64_MAX);
 	rc = init_locks(ring);
@@ -95,14 +136,17 @@ tview_ring_create(TviewStore *store, uint64_t epoch,
 static bool
 is_valid(const TviewRing *ring, size_t size, uint64_t epoch)
 {
-	uint64_t head = atomic_load(&ring->head);
-	uint64_t tail = atomic_load(&ring->tail);
+	uint64_t tail;
+	uint64_t head;
 
-	return memcmp(ring->magic, TVIEW_RING_MAGIC, sizeof(ring->magic)) == 0 &&
+	/* in this order: both may be moving on */
+	return tview_checksum_open(atomic_load(&ring->head), &head) &&
+		tview_checksum_open(atomic_load(&ring->tail), &tail) &&
+		ring->sum == sum_of(ring) &&
+		memcmp(ring->magic, TVIEW_RING_MAGIC, sizeof(ring->magic)) == 0 &&
 		ring->version == TVIEW_STORE_VERSION && ring->epoch == epoch &&
-		ring->capacity == (size - TVIEW_RING_HEADER) / sizeof(TviewMark) &&
-		ring->page_size == (uint64_t) sysconf(_SC_PAGESIZE) && head <= tail &&
-		tail - head <= ring->capacity;
+		ring->capacity <= size && size == size_of(ring->capacity) &&
+		ring->page_size == (uint64_t) sysconf(_SC_PAGESIZE) && head <= tail;
 }
 
 /*
@@ -125,6 +169,7 @@ adopt_locks(TviewStore *store, TviewRing *ring)
 	if (strncmp(ring->boot_id, tview_file_boot_id(), sizeof(ring->boot_id)) !=
 		0)
 		rc = init_locks(ring);
+	tview_ring_seal(ring);
 	tview_file_unlock(lock);
 	return rc;
 }
@@ -185,6 +230,7 @@ tview_ring_close(TviewStore *store)
 	if (store->ring == NULL)
 		return;
 	tview_log_unlock_settle(store);
+	tview_fault_disarm(store);
 	munmap(store->ring, store->ring_size);
 	store->ring = NULL;
 	store->records = NULL;

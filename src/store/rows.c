@@ -2,6 +2,11 @@
  * rows.c
  *		Rows and cursors.
  *
+ * A read transaction looks into its commit's trees over verified pages (see
+ * pages.h); LMDB is not asked.  A write transaction must ask LMDB, for it sees
+ * its own changes; but the pages that LMDB comes by are first verified in the
+ * commit that the transaction changes, by walking the same way there.
+ *
  * A database without a handle does not exist in the transaction's view, see
  * handle.c; the first put makes it.  A put that fails aborts its transaction:
  * the caller has nothing left to do but to end it.
@@ -59,6 +64,112 @@ value_of(const void *data, size_t size)
 	return (MDB_val){.mv_size = size, .mv_data = pointer.data};
 }
 
+/* Are the keys of that kind integers? */
+static inline bool
+is_integer(TviewDbKind kind)
+{
+	return kind != TVIEW_DB_INDEX;
+}
+
+/*
+ * Prepares a walk through a database as the transaction's commit has it; an
+ * LMDB code.
+ */
+static inline int
+open_tree(TviewTxn *txn, TviewDbKind kind, uint32_t rel, TviewTree *tree)
+{
+	const TviewTreeDb *db;
+	int rc = tview_tree_find(txn->store, &txn->roots,
+							 tview_handle_name(kind, rel), &db);
+
+	if (rc == 0 && db == NULL)
+		rc = MDB_NOTFOUND;
+	if (rc == 0)
+		tview_tree_init(tree, txn->store, &txn->roots, db, is_integer(kind));
+	return rc;
+}
+
+/* Looks a key up in the transaction's commit. */
+static int
+get_verified(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+			 size_t keysize, TviewValue *value)
+{
+	TviewTree tree;
+	TviewValue found;
+	bool equal;
+	int rc = open_tree(txn, kind, rel, &tree);
+
+	if (rc == 0)
+		rc = tview_tree_seek(&tree, key, keysize, &equal);
+	if (rc == 0)
+		rc = equal ? tview_tree_entry(&tree, &found, value) : MDB_NOTFOUND;
+	return rc;
+}
+
+/* What LMDB is about to do at a key. */
+typedef enum Purpose
+{
+	TO_LOOK,
+	TO_APPEND, /* it looks at the last page only */
+	TO_DELETE  /* it may fill the page up from its neighbours */
+} Purpose;
+
+/*
+ * Walks to a key, and notes the way where its end says all about the keys
+ * there: a commit's pages do not change.
+ */
+static int
+walk(TviewTree *tree, TviewWay *way, const void *key, size_t keysize,
+	 bool beside)
+{
+	TviewValue found;
+	TviewValue value;
+	bool equal;
+	int rc = tview_tree_seek(tree, key, keysize, &equal);
+
+	if (rc == 0 && equal)
+		rc = tview_tree_entry(tree, &found, &value);
+	if (rc == 0 && beside)
+		rc = tview_tree_verify_beside(tree);
+	if (rc == 0 && !tree->has_values)
+	{
+		way->leaf = tree->level[tree->depth - 1].page;
+		way->is_beside = beside;
+	}
+	return rc;
+}
+
+/* Verifies the pages that LMDB will look at, unless it has just been done. */
+static int
+verify_way(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
+		   size_t keysize, Purpose purpose)
+{
+	TviewWay *way = &txn->way[kind];
+	bool beside = purpose == TO_DELETE;
+	bool is_known;
+	TviewTree tree;
+	int rc;
+
+	if (way->rel != rel)
+		*way = (TviewWay){.rel = rel};
+	if (purpose == TO_APPEND)
+		is_known = way->is_last;
+	else
+		is_known = way->leaf != NULL && (way->is_beside || !beside) &&
+			tview_page_covers(way->leaf, is_integer(kind), key, keysize);
+	if (is_known)
+		return 0;
+	rc = open_tree(txn, kind, rel, &tree);
+	if (rc == 0 && purpose == TO_APPEND)
+	{
+		rc = tview_tree_end(&tree, true);
+		way->is_last = rc == 0 || rc == MDB_NOTFOUND;
+	}
+	else if (rc == 0)
+		rc = walk(&tree, way, key, keysize, beside);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* Looks a key up. */
 TviewStoreStatus
 tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
@@ -71,9 +182,16 @@ tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
 
 	if (!is_usable(txn, kind, keysize))
 		return refuse(txn);
+	if (!txn->is_write)
+	{
+		rc = get_verified(txn, kind, rel, key, keysize, value);
+		return rc == 0 ? TVIEW_STORE_OK : tview_env_status(txn->store, rc);
+	}
 	if (!tview_handle_find(txn->store, txn, kind, rel, &dbi))
 		return TVIEW_STORE_NOTFOUND;
-	rc = mdb_get(txn->mdb, dbi, &mkey, &mvalue);
+	rc = verify_way(txn, kind, rel, key, keysize, TO_LOOK);
+	if (rc == 0)
+		rc = mdb_get(txn->mdb, dbi, &mkey, &mvalue);
 	if (rc != 0)
 		return tview_env_status(txn->store, rc);
 	value->data = mvalue.mv_data;
@@ -88,11 +206,13 @@ put(TviewTxn *txn, TviewDbKind kind, uint32_t rel, MDB_val key, MDB_val *value,
 {
 	TviewStore *store = txn->store;
 	MDB_dbi dbi;
-	int rc = 0;
+	int rc;
 
 	if (!is_usable(txn, kind, key.mv_size) || !txn->is_write)
 		return refuse(txn);
-	if (!tview_handle_find(store, txn, kind, rel, &dbi))
+	rc = verify_way(txn, kind, rel, key.mv_data, key.mv_size,
+					(flags & MDB_APPEND) != 0 ? TO_APPEND : TO_LOOK);
+	if (rc == 0 && !tview_handle_find(store, txn, kind, rel, &dbi))
 		rc = tview_handle_create(store, txn, kind, rel, &dbi);
 	if (rc == 0)
 		rc = mdb_put(txn->mdb, dbi, &key, value, flags);
@@ -150,7 +270,9 @@ tview_del(TviewTxn *txn, TviewDbKind kind, uint32_t rel, const void *key,
 		return refuse(txn);
 	if (!tview_handle_find(txn->store, txn, kind, rel, &dbi))
 		return TVIEW_STORE_NOTFOUND;
-	rc = mdb_del(txn->mdb, dbi, &mkey, NULL);
+	rc = verify_way(txn, kind, rel, key, keysize, TO_DELETE);
+	if (rc == 0)
+		rc = mdb_del(txn->mdb, dbi, &mkey, NULL);
 	return rc == 0 ? TVIEW_STORE_OK : fail_write(txn, rc);
 }
 
@@ -178,6 +300,7 @@ TviewStoreStatus
 tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries,
 		   uint64_t *bytes)
 {
+	const TviewTreeDb *db = NULL;
 	MDB_stat stat;
 	MDB_dbi dbi;
 	int rc;
@@ -186,6 +309,19 @@ tview_stat(TviewTxn *txn, TviewDbKind kind, uint32_t rel, uint64_t *entries,
 	*bytes = 0;
 	if (!txn->active)
 		return refuse(txn);
+	if (!txn->is_write)
+	{
+		rc = tview_tree_find(txn->store, &txn->roots,
+							 tview_handle_name(kind, rel), &db);
+		if (rc == 0 && db != NULL)
+		{
+			*entries = db->entries;
+			*bytes =
+				(db->branch_pages + db->leaf_pages + db->overflow_pages) *
+				txn->store->pages->page_size;
+		}
+		return tview_env_status(txn->store, rc);
+	}
 	if (!tview_handle_find(txn->store, txn, kind, rel, &dbi))
 		return TVIEW_STORE_OK;
 	rc = mdb_stat(txn->mdb, dbi, &stat);
@@ -215,15 +351,22 @@ tview_cursor_open(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
 {
 	TviewCursor *result;
 	MDB_dbi dbi;
-	int rc = 0;
+	int rc;
 
 	*cursor = NULL;
 	if (!txn->active)
 		return refuse(txn);
-	result = calloc(1, sizeof(TviewCursor));
+	result = malloc(sizeof(TviewCursor));
 	if (result == NULL)
 		return tview_control_status(txn->store, ENOMEM);
-	if (tview_handle_find(txn->store, txn, kind, rel, &dbi))
+	result->mdb = NULL;
+	result->is_back = false;
+	rc = open_tree(txn, kind, rel, &result->tree);
+	result->has_tree = rc == 0;
+	if (rc == MDB_NOTFOUND)
+		rc = 0;
+	if (rc == 0 && txn->is_write &&
+		tview_handle_find(txn->store, txn, kind, rel, &dbi))
 		rc = mdb_cursor_open(txn->mdb, dbi, &result->mdb);
 	if (rc != 0)
 	{
@@ -231,6 +374,7 @@ tview_cursor_open(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
 		return tview_env_status(txn->store, rc);
 	}
 	result->txn = txn;
+	result->previous = NULL;
 	result->next = txn->cursors;
 	if (result->next != NULL)
 		result->next->previous = result;
@@ -254,6 +398,34 @@ tview_cursor_close(TviewCursor *cursor)
 	free(cursor);
 }
 
+/* Moves a tree; key is that of GE and LE. */
+static int
+move_tree(TviewTree *tree, TviewSeek seek, const TviewValue *key)
+{
+	bool equal;
+	int rc;
+
+	switch (seek)
+	{
+		case TVIEW_SEEK_FIRST:
+			return tview_tree_end(tree, false);
+		case TVIEW_SEEK_LAST:
+			return tview_tree_end(tree, true);
+		case TVIEW_SEEK_NEXT:
+			return tview_tree_step(tree, false);
+		case TVIEW_SEEK_PREV:
+			return tview_tree_step(tree, true);
+		case TVIEW_SEEK_GE:
+			return tview_tree_seek(tree, key->data, key->size, &equal);
+		case TVIEW_SEEK_LE:
+			rc = tview_tree_seek(tree, key->data, key->size, &equal);
+			if (rc == MDB_NOTFOUND)
+				return tview_tree_end(tree, true);
+			return rc == 0 && !equal ? tview_tree_step(tree, true) : rc;
+	}
+	return MDB_NOTFOUND;
+}
+
 /* Finds the last key that is not above *key. */
 static int
 seek_le(MDB_cursor *mdb, MDB_val *key, MDB_val *value)
@@ -275,11 +447,11 @@ seek_le(MDB_cursor *mdb, MDB_val *key, MDB_val *value)
  * hint, and any address will do.
  */
 static inline void
-prefetch_next(const MDB_val *value)
+prefetch_next(const TviewValue *value)
 {
-	uintptr_t address = (uintptr_t) value->mv_data;
+	uintptr_t address = (uintptr_t) value->data;
 	uintptr_t page = address & ~(uintptr_t) (PAGE_BYTES - 1);
-	size_t size = value->mv_size < PREFETCH_MAX ? value->mv_size : PREFETCH_MAX;
+	size_t size = value->size < PREFETCH_MAX ? value->size : PREFETCH_MAX;
 	uintptr_t end = address - PREFETCH_AHEAD;
 	uintptr_t wanted = end - size;
 
@@ -294,10 +466,60 @@ prefetch_next(const MDB_val *value)
 		__builtin_prefetch((const void *) wanted);
 }
 
-/* Moves a cursor; see store.h. */
-TviewStoreStatus
-tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key,
-				  TviewValue *value)
+/*
+ * Before LMDB's cursor moves: the tree goes where it will.  From then on the
+ * tree is always ahead, at the first old entry beyond the cursor's.
+ */
+static int
+lead(TviewCursor *cursor, TviewSeek seek, const TviewValue *key)
+{
+	bool back = seek == TVIEW_SEEK_PREV || seek == TVIEW_SEEK_LAST ||
+		seek == TVIEW_SEEK_LE;
+	bool turned = back != cursor->is_back;
+	MDB_val current;
+	TviewValue here;
+	int rc;
+
+	cursor->is_back = back;
+	if (seek != TVIEW_SEEK_NEXT && seek != TVIEW_SEEK_PREV)
+		return move_tree(&cursor->tree, seek, key);
+	if (!cursor->tree.is_placed)
+		return tview_tree_end(&cursor->tree, back);
+	if (!turned)
+		return 0;
+	rc = mdb_cursor_get(cursor->mdb, &current, NULL, MDB_GET_CURRENT);
+	if (rc != 0)
+		return tview_tree_end(&cursor->tree, back);
+	here = (TviewValue){current.mv_data, current.mv_size};
+	return move_tree(&cursor->tree, back ? TVIEW_SEEK_LE : TVIEW_SEEK_GE,
+					 &here);
+}
+
+/* After LMDB's cursor has moved to a key, or beyond the end (NULL). */
+static int
+catch_up(TviewCursor *cursor, const MDB_val *key)
+{
+	TviewTree *tree = &cursor->tree;
+	int rc = 0;
+
+	while (rc == 0 && tree->depth > 0)
+	{
+		if (key != NULL)
+		{
+			int order = tview_tree_compare(tree, key->mv_data, key->mv_size);
+
+			if (cursor->is_back ? order < 0 : order > 0)
+				break;
+		}
+		rc = tview_tree_step(tree, cursor->is_back);
+	}
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Moves LMDB's cursor, the tree leading the way. */
+static int
+move_mdb(TviewCursor *cursor, TviewSeek seek, TviewValue *key,
+		 TviewValue *value)
 {
 	static const MDB_cursor_op ops[] = {
 		[TVIEW_SEEK_FIRST] = MDB_FIRST,
@@ -308,23 +530,51 @@ tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key,
 	};
 	MDB_val mkey = {0};
 	MDB_val mvalue = {0};
+	int verified = 0;
 	int rc;
 
-	if (cursor->mdb == NULL)
-		return TVIEW_STORE_NOTFOUND;
+	if (cursor->has_tree)
+		verified = lead(cursor, seek, key);
+	if (verified != 0 && verified != MDB_NOTFOUND)
+		return verified;
 	if (seek == TVIEW_SEEK_GE || seek == TVIEW_SEEK_LE)
 		mkey = value_of(key->data, key->size);
 	if (seek == TVIEW_SEEK_LE)
 		rc = seek_le(cursor->mdb, &mkey, &mvalue);
 	else
 		rc = mdb_cursor_get(cursor->mdb, &mkey, &mvalue, ops[seek]);
-	if (rc != 0)
-		return tview_env_status(cursor->txn->store, rc);
-	key->data = mkey.mv_data;
-	key->size = mkey.mv_size;
-	value->data = mvalue.mv_data;
-	value->size = mvalue.mv_size;
-	if (seek == TVIEW_SEEK_NEXT)
-		prefetch_next(&mvalue);
-	return TVIEW_STORE_OK;
+	if (cursor->has_tree && (rc == 0 || rc == MDB_NOTFOUND))
+	{
+		verified = catch_up(cursor, rc == 0 ? &mkey : NULL);
+		if (verified != 0)
+			return verified;
+	}
+	if (rc == 0)
+	{
+		*key = (TviewValue){mkey.mv_data, mkey.mv_size};
+		*value = (TviewValue){mvalue.mv_data, mvalue.mv_size};
+	}
+	return rc;
+}
+
+/* Moves a cursor; see store.h. */
+TviewStoreStatus
+tview_cursor_move(TviewCursor *cursor, TviewSeek seek, TviewValue *key,
+				  TviewValue *value)
+{
+	int rc = MDB_NOTFOUND;
+
+	if (cursor->mdb != NULL)
+		rc = move_mdb(cursor, seek, key, value);
+	else if (cursor->has_tree && !cursor->txn->is_write)
+	{
+		rc = seek == TVIEW_SEEK_NEXT ? tview_tree_next(&cursor->tree)
+									 : move_tree(&cursor->tree, seek, key);
+		if (rc == 0)
+			rc = tview_tree_entry(&cursor->tree, key, value);
+		if (rc == 0 && seek == TVIEW_SEEK_NEXT)
+			prefetch_next(value);
+	}
+	return rc == 0 ? TVIEW_STORE_OK
+				   : tview_env_status(cursor->txn->store, rc);
 }

@@ -34,31 +34,30 @@ used_bytes(TviewStore *store, const MDB_envinfo *info)
 	uint64_t unused = 0;
 	bool was_active = store->read.active;
 	TviewTxn *txn = &store->read;
-	MDB_cursor *cursor;
-	MDB_stat stat;
-	MDB_val key;
-	MDB_val value;
+	TviewTree tree;
+	TviewValue key;
+	TviewValue value;
 
-	if (mdb_env_stat(store->env, &stat) != 0)
-		return 0;
 	if (was_active || tview_read_begin(store, &txn) == TVIEW_STORE_OK)
 	{
-		/* database 0 is LMDB's list of free pages: a count, then the pages */
-		if (mdb_cursor_open(txn->mdb, 0, &cursor) == 0)
-		{
-			while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0)
-			{
-				size_t n;
+		int rc;
 
-				memcpy(&n, value.mv_data, sizeof(n));
-				unused += n;
-			}
-			mdb_cursor_close(cursor);
+		/* LMDB's list of free pages: a count, then the pages */
+		tview_tree_init(&tree, store, &txn->roots, &txn->roots.free, true);
+		rc = tview_tree_end(&tree, false);
+		while (rc == 0 && tview_tree_entry(&tree, &key, &value) == 0)
+		{
+			uint64_t n;
+
+			memcpy(&n, value.data, sizeof(n));
+			unused += n;
+			rc = tview_tree_step(&tree, false);
 		}
 		if (!was_active)
 			tview_read_end(txn);
 	}
-	return (pages - (unused < pages ? unused : pages)) * stat.ms_psize;
+	return (pages - (unused < pages ? unused : pages)) *
+		store->pages->page_size;
 }
 
 /* Describes the environment. */

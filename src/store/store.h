@@ -13,6 +13,7 @@
  *
  *		control				fixed size, fallocated, mapped by every process
  *		e<epoch>/data.mdb, e<epoch>/lock.mdb	the LMDB environment
+ *		e<epoch>/sums		checksums of data.mdb's pages, mapped
  *		e<epoch>/marks		the ring of marks, fallocated, mapped
  *
  * An epoch is one life of the contents.  Epoch 0 means "no contents": whoever
@@ -200,7 +201,8 @@ extern TviewStoreStatus tview_log_append(TviewStore *store,
 /*
  * Copies records [from, from + n) into out.  RESET when some of them have
  * been trimmed meanwhile (from < head after the copy), or the epoch is another
- * one; IO (EINVAL) past the tail.
+ * one; IO (EINVAL) past the tail; CORRUPT, after a reset, when a record is not
+ * what was appended there.
  */
 extern TviewStoreStatus tview_log_read(TviewStore *store, uint64_t from,
 									   size_t n, TviewMark *out);
@@ -246,7 +248,8 @@ extern void tview_write_abort(TviewTxn *txn);
 
 /*
  * The value stays valid until the transaction ends (in a write transaction:
- * until the next change).
+ * until the next change).  CORRUPT, of this as of cursors: a page is not what
+ * was written, see pages.h, and the caller resets.
  */
 extern TviewStoreStatus tview_get(TviewTxn *txn, TviewDbKind kind, uint32_t rel,
 								  const void *key, size_t keysize,

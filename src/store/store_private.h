@@ -21,11 +21,13 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "store/pages.h"
 #include "store/store.h"
 
 #define TVIEW_CONTROL_MAGIC "tviewctl"
 #define TVIEW_RING_MAGIC "tviewlog"
-#define TVIEW_STORE_VERSION 2 /* of the layouts below */
+#define TVIEW_SUMS_MAGIC "tviewsum"
+#define TVIEW_STORE_VERSION 3 /* of the layouts below */
 
 #define TVIEW_COUNTER_SLOTS 1024
 #define TVIEW_MAX_DATABASES 4096
@@ -62,7 +64,12 @@ typedef struct TviewControl
 	_Alignas(64) TviewWorker worker;
 } TviewControl;
 
-/* Header of the file "marks"; the records begin at TVIEW_RING_HEADER. */
+/*
+ * Header of the file "marks"; the records begin at TVIEW_RING_HEADER, and after
+ * them a checksum of each.  What is fixed with the epoch has the checksum "sum".
+ * Words that change while the store is used are sealed (see checksum.h) where
+ * a wrong value could do harm.
+ */
 typedef struct TviewRing
 {
 	char magic[8];
@@ -76,17 +83,18 @@ typedef struct TviewRing
 	uint64_t lock_inode;	/* of lock.mdb */
 	uint64_t lock_size;
 	char boot_id[40];			/* boot in which the mutexes were initialised */
-	_Atomic uint64_t map_size;	/* the largest that any process has asked for */
+	uint32_t sum;				/* of all up to here */
+	_Atomic uint64_t map_size;	/* the largest asked for by anyone; sealed */
 	_Atomic uint64_t data_size; /* data.mdb is at least as large */
 	_Atomic uint32_t sync;
 
-	_Alignas(64) _Atomic uint64_t floor;
+	_Alignas(64) _Atomic uint64_t floor; /* sealed */
 	_Atomic uint64_t floor_lsn;
 	_Atomic uint64_t wal;
-	_Atomic uint32_t floor_flushed;
+	_Atomic uint64_t floor_flushed; /* 1, sealed, when it is */
 
-	_Alignas(64) _Atomic uint64_t head; /* changes under append_mutex */
-	_Alignas(64) _Atomic uint64_t tail; /* changes under append_mutex */
+	_Alignas(64) _Atomic uint64_t head; /* both sealed, and change */
+	_Alignas(64) _Atomic uint64_t tail; /* under append_mutex */
 	pthread_mutex_t append_mutex;
 	_Alignas(64) pthread_mutex_t settle_mutex;
 	pthread_mutex_t write_mutex; /* LMDB has no try-lock of its own */
@@ -98,11 +106,22 @@ _Static_assert(sizeof(TviewMark) == 32, "a mark is 32 bytes on disk");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
 			   "atomics in shared memory must be lock-free");
 
+/* The last way in a commit's tree that a write transaction has verified. */
+typedef struct TviewWay
+{
+	uint32_t rel;
+	bool is_beside;		   /* the neighbours of its pages, too */
+	bool is_last;		   /* the way to the tree's last page, too */
+	const TviewPage *leaf; /* NULL: none */
+} TviewWay;
+
 struct TviewTxn
 {
 	TviewStore *store;
 	MDB_txn *mdb;		  /* read: kept when not active; write: NULL */
 	TviewCursor *cursors; /* the open ones */
+	TviewRoots roots;	  /* write: of the commit that it changes */
+	TviewWay way[3];	  /* write: by kind of database */
 	uint32_t visible;	  /* handles [0, visible) can be used in it */
 	bool active;
 	bool is_write;
@@ -112,8 +131,11 @@ struct TviewTxn
 struct TviewCursor
 {
 	TviewTxn *txn;
-	MDB_cursor
-		*mdb; /* NULL: no such database, or its transaction was aborted */
+	/* NULL: a reader's, no such database, or its transaction was aborted */
+	MDB_cursor *mdb;
+	TviewTree tree; /* see rows.c */
+	bool has_tree;
+	bool is_back; /* the tree is ahead in the direction of smaller keys */
 	TviewCursor *previous;
 	TviewCursor *next;
 };
@@ -142,6 +164,7 @@ struct TviewStore
 	uint64_t entered;
 	TviewRing *ring;
 	TviewMark *records;
+	uint32_t *sums; /* of the records */
 	uint64_t capacity;
 	MDB_env *env;
 	MDB_dbi main_dbi;
@@ -149,10 +172,12 @@ struct TviewStore
 	uint64_t checked_page; /* last page at the last look for dead readers */
 	bool env_sync;
 	TviewHandles *handles;
+	TviewPages *pages;
 	TviewTxn read;
 	TviewTxn write;
 	size_t ring_size;
 	bool settle_is_held;
+	volatile bool in_lmdb; /* LMDB is at work outside of transactions */
 
 	unsigned fork_count; /* see tview_store_is_forked */
 	int error;
@@ -163,6 +188,8 @@ struct TviewStore
 /* ---- file.c ---- */
 
 extern int tview_file_create(const char *path, size_t size, int *fd);
+extern int tview_file_allocate(int fd, size_t offset, size_t size);
+extern int tview_file_extend(int fd, size_t size);
 extern int tview_file_map(int fd, size_t size, void **address);
 extern int tview_file_lock(const char *dir, int milliseconds, int *fd);
 extern void tview_file_unlock(int fd);
@@ -219,6 +246,9 @@ extern int tview_ring_create(TviewStore *store, uint64_t epoch,
 extern TviewStoreStatus tview_ring_open(TviewStore *store, uint64_t epoch);
 extern void tview_ring_close(TviewStore *store);
 extern int tview_ring_flush_header(TviewStore *store);
+extern void tview_ring_seal(TviewRing *ring);
+extern uint64_t tview_ring_word(TviewStore *store, _Atomic uint64_t *word,
+								uint64_t otherwise);
 
 /* ---- env.c ---- */
 
@@ -242,5 +272,85 @@ extern bool tview_handle_is_complete(const TviewStore *store, MDB_txn *mdb);
 extern int tview_handle_open_all(TviewStore *store);
 extern void tview_handle_publish(TviewStore *store);
 extern void tview_handle_forget(TviewStore *store);
+extern uint64_t tview_handle_name(TviewDbKind kind, uint32_t rel);
+extern size_t tview_handle_text(uint64_t name, char *text);
+
+/* ---- pages.c ---- */
+
+extern int tview_pages_open(TviewStore *store, bool create);
+extern void tview_pages_close(TviewStore *store);
+extern int tview_pages_roots(TviewStore *store, uint64_t txn,
+							 TviewRoots *roots);
+extern int tview_pages_new_roots(const TviewPages *pages, uint64_t txn,
+								 TviewRoots *roots);
+extern void tview_pages_announce(TviewPages *pages, const TviewRoots *roots);
+extern int tview_pages_allocate(TviewStore *store, uint64_t last_page);
+extern int tview_pages_flush(TviewStore *store);
+extern bool tview_pages_is_formed(const TviewPages *pages, uint64_t number,
+								  uint64_t last_page);
+extern uint32_t tview_pages_sum(const TviewPages *pages, uint64_t number);
+
+/* ---- publish.c ---- */
+
+extern int tview_pages_publish(TviewStore *store, const TviewRoots *before);
+
+/* ---- tree.c ---- */
+
+extern void tview_tree_init(TviewTree *tree, TviewStore *store,
+							const TviewRoots *roots, const TviewTreeDb *db,
+							bool is_integer);
+extern int tview_tree_end(TviewTree *tree, bool last);
+extern int tview_tree_step(TviewTree *tree, bool back);
+extern int tview_tree_seek(TviewTree *tree, const void *key, size_t size,
+						   bool *equal);
+extern int tview_tree_long_value(const TviewTree *tree, const TviewNode *node,
+								 TviewValue *value);
+extern int tview_tree_compare(const TviewTree *tree, const void *key,
+							  size_t size);
+extern bool tview_page_covers(const TviewPage *leaf, bool is_integer,
+							  const void *key, size_t size);
+extern int tview_tree_verify_beside(const TviewTree *tree);
+extern int tview_tree_find(TviewStore *store, const TviewRoots *roots,
+						   uint64_t name, const TviewTreeDb **db);
+
+/* The node that a level stands at. */
+static inline const TviewNode *
+tview_tree_node(const TviewTree *tree, int level)
+{
+	return tview_page_node(tree->level[level].page, tree->level[level].at);
+}
+
+/* The entry that the tree stands at; an LMDB code. */
+static inline int
+tview_tree_entry(const TviewTree *tree, TviewValue *key, TviewValue *value)
+{
+	const TviewNode *node = tview_tree_node(tree, tree->depth - 1);
+
+	key->data = node->key;
+	key->size = node->keysize;
+	if (node->flags & TVIEW_NODE_BIG)
+		return tview_tree_long_value(tree, node, value);
+	value->data = node->key + node->keysize;
+	value->size = tview_node_size(node);
+	return 0;
+}
+
+/* tview_tree_step forward, the commonest step being a short one. */
+static inline int
+tview_tree_next(TviewTree *tree)
+{
+	int leaf = tree->depth - 1;
+
+	if (leaf < 0 ||
+		tree->level[leaf].at + 1 >= tview_page_count(tree->level[leaf].page))
+		return tview_tree_step(tree, false);
+	tree->level[leaf].at++;
+	return 0;
+}
+
+/* ---- fault.c ---- */
+
+extern void tview_fault_arm(TviewStore *store);
+extern void tview_fault_disarm(TviewStore *store);
 
 #endif /* TVIEW_STORE_PRIVATE_H */

@@ -9,6 +9,7 @@
  * owner dead.
  */
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "store/store_private.h"
@@ -24,21 +25,25 @@
 /* Growth of the file between two looks for dead readers. */
 #define PAGES_BETWEEN_CHECKS 256
 
+/* Records of free pages that are verified before LMDB takes from them. */
+#define FREE_LISTS_CHECKED 64
+
 /* Rounds of beginning while other processes change things. */
 #define MAX_ATTEMPTS 20
 
 /*
- * True when the read transaction sees the latest commit and knows all
- * databases.  Where LMDB's begin races with a commit it can return a snapshot
+ * True when the read transaction sees the latest commit, whose pages are
+ * summed.  Where LMDB's begin races with a commit it can return a snapshot
  * whose pages are about to be reused; a later id in the meta page tells.
  */
 static inline bool
-read_is_latest(const TviewStore *store, MDB_txn *mdb)
+read_is_latest(TviewStore *store, MDB_txn *mdb)
 {
 	MDB_envinfo info;
 
 	return mdb_env_info(store->env, &info) == 0 &&
-		info.me_last_txnid <= mdb_txn_id(mdb);
+		info.me_last_txnid <= mdb_txn_id(mdb) &&
+		tview_pages_roots(store, mdb_txn_id(mdb), &store->read.roots) != EAGAIN;
 }
 
 /* Begins or renews the read transaction; returns an LMDB code. */
@@ -62,6 +67,13 @@ tview_read_commit(TviewTxn *txn)
 	return mdb_txn_id(txn->mdb);
 }
 
+/* What is wrong with the commit that the read transaction sees, or 0. */
+static inline int
+check_roots(const TviewStore *store)
+{
+	return store->read.roots.valid ? 0 : MDB_CORRUPTED;
+}
+
 /* Frees the read transaction and its reader slot. */
 static void
 drop_read(TviewStore *store)
@@ -82,6 +94,27 @@ hand_out_read(TviewStore *store, TviewTxn **txn)
 }
 
 /*
+ * Makes sure that the last commit is summed.  Where it is not, its writer was
+ * killed in between, and this does it in its place: the commit before still
+ * has all its pages.  False when that fails: the end of the epoch.  The caller
+ * holds the write lock.
+ */
+static bool
+commit_is_summed(TviewStore *store, uint64_t txn)
+{
+	TviewRoots before = {.valid = false};
+
+	if (atomic_load(&store->pages->sums->txn) == txn)
+		return true;
+	if (tview_pages_roots(store, txn - 1, &before) == 0 &&
+		tview_pages_publish(store, &before) == 0)
+		return true;
+	tview_control_reset_epoch(store, store->entered,
+							  "a killed writer's commit is not whole");
+	return false;
+}
+
+/*
  * Lets LMDB repair what a writer left that was killed between writing the
  * meta page and announcing it: the next one to take the lock does.  Nothing
  * when a live process holds it.
@@ -95,7 +128,10 @@ repair_writer(TviewStore *store)
 		tview_mutex_trylock(&store->ring->write_mutex) != 0)
 		return;
 	if (mdb_txn_begin(store->env, NULL, 0, &mdb) == 0)
+	{
+		(void) commit_is_summed(store, mdb_txn_id(mdb) - 1);
 		mdb_txn_abort(mdb);
+	}
 	tview_mutex_unlock(&store->ring->write_mutex);
 }
 
@@ -188,6 +224,8 @@ begin_read_slowly(TviewStore *store, int rc, TviewTxn **txn)
 	{
 		if (rc == 0 && !read_is_latest(store, store->read.mdb))
 			status = wait_for_latest(store, ++stale, &since);
+		else if (rc == 0 && (rc = check_roots(store)) != 0)
+			status = tview_env_status(store, rc);
 		else if (rc == 0 && tview_handle_is_complete(store, store->read.mdb))
 			return hand_out_read(store, txn);
 		else if (++attempts > MAX_ATTEMPTS)
@@ -196,6 +234,9 @@ begin_read_slowly(TviewStore *store, int rc, TviewTxn **txn)
 		{
 			if (rc == 0)
 				rc = learn_databases(store);
+			/* a commit came in between: once more */
+			if (rc == EAGAIN)
+				rc = 0;
 			if (rc != 0)
 				status = recover_begin(store, rc, &checked, &dropped);
 		}
@@ -220,6 +261,7 @@ tview_read_begin(TviewStore *store, TviewTxn **txn)
 		return TVIEW_STORE_BUSY;
 	rc = renew_read(store);
 	if (rc == 0 && read_is_latest(store, store->read.mdb) &&
+		check_roots(store) == 0 &&
 		tview_handle_is_complete(store, store->read.mdb))
 		return hand_out_read(store, txn);
 	return begin_read_slowly(store, rc, txn);
@@ -260,36 +302,83 @@ clear_dead_readers(TviewStore *store)
 	(void) mdb_reader_check(store->env, NULL);
 }
 
+/*
+ * Verifies what the write transaction begins with: its roots, and the pages of
+ * the list of free pages that LMDB reads first.
+ */
+static TviewStoreStatus
+check_write(TviewStore *store)
+{
+	TviewTxn *txn = &store->write;
+	uint64_t before = mdb_txn_id(txn->mdb) - 1;
+	TviewTree tree;
+	TviewValue key;
+	TviewValue value;
+	int rc;
+
+	if (!commit_is_summed(store, before))
+		return TVIEW_STORE_RESET;
+	rc = tview_pages_roots(store, before, &txn->roots);
+	if (rc != 0)
+		return TVIEW_STORE_CORRUPT;
+	tview_tree_init(&tree, store, &txn->roots, &txn->roots.free, true);
+	rc = tview_tree_end(&tree, false);
+	for (int i = 0; i < FREE_LISTS_CHECKED && rc == 0; i++)
+	{
+		rc = tview_tree_entry(&tree, &key, &value);
+		if (rc == 0)
+			rc = tview_tree_step(&tree, false);
+	}
+	/* its own list goes to the end */
+	if (rc == 0)
+		rc = tview_tree_end(&tree, true);
+	return rc == 0 || rc == MDB_NOTFOUND ? TVIEW_STORE_OK : TVIEW_STORE_CORRUPT;
+}
+
+/*
+ * Begins LMDB's write transaction once.  BUSY: once more, the map or the
+ * databases were not those of the last writer.
+ */
+static TviewStoreStatus
+try_begin_write(TviewStore *store)
+{
+	TviewStoreStatus status;
+	int rc = mdb_txn_begin(store->env, NULL, 0, &store->write.mdb);
+
+	if (rc != 0)
+	{
+		store->write.mdb = NULL;
+		if (rc != MDB_MAP_RESIZED)
+			return tview_env_status(store, rc);
+		status = tview_env_resize(store, 0);
+		return status == TVIEW_STORE_OK ? TVIEW_STORE_BUSY : status;
+	}
+	status = check_write(store);
+	if (status == TVIEW_STORE_OK &&
+		tview_handle_is_complete(store, store->write.mdb))
+		return TVIEW_STORE_OK;
+	mdb_txn_abort(store->write.mdb);
+	store->write.mdb = NULL;
+	if (status != TVIEW_STORE_OK)
+		return status;
+	rc = tview_handle_open_all(store);
+	if (rc == MDB_READERS_FULL && mdb_reader_check(store->env, NULL) == 0)
+		rc = tview_handle_open_all(store);
+	return rc == 0 || rc == MDB_MAP_RESIZED ? TVIEW_STORE_BUSY
+											: tview_env_status(store, rc);
+}
+
 /* Begins LMDB's write transaction; the caller holds write_mutex. */
 static TviewStoreStatus
 begin_write_locked(TviewStore *store)
 {
-	clear_dead_readers(store);
-	/* more rounds when other processes grew the map or made databases */
-	for (int round = 0; round < MAX_ATTEMPTS; round++)
-	{
-		int rc = mdb_txn_begin(store->env, NULL, 0, &store->write.mdb);
-		TviewStoreStatus status = TVIEW_STORE_OK;
+	TviewStoreStatus status = TVIEW_STORE_BUSY;
 
-		if (rc == 0 && tview_handle_is_complete(store, store->write.mdb))
-			return TVIEW_STORE_OK;
-		if (rc == MDB_MAP_RESIZED)
-			status = tview_env_resize(store, 0);
-		else if (rc == 0)
-		{
-			mdb_txn_abort(store->write.mdb);
-			rc = tview_handle_open_all(store);
-			if (rc == MDB_READERS_FULL &&
-				mdb_reader_check(store->env, NULL) == 0)
-				rc = tview_handle_open_all(store);
-		}
-		store->write.mdb = NULL;
-		if (status == TVIEW_STORE_OK && rc != 0 && rc != MDB_MAP_RESIZED)
-			status = tview_env_status(store, rc);
-		if (status != TVIEW_STORE_OK)
-			return status;
-	}
-	return TVIEW_STORE_CORRUPT;
+	clear_dead_readers(store);
+	for (int round = 0; round < MAX_ATTEMPTS && status == TVIEW_STORE_BUSY;
+		 round++)
+		status = try_begin_write(store);
+	return status == TVIEW_STORE_BUSY ? TVIEW_STORE_CORRUPT : status;
 }
 
 /* Begins the write transaction; see store.h. */
@@ -314,13 +403,18 @@ tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn)
 	if (!tview_store_is_current(store))
 		status = TVIEW_STORE_RESET;
 	else
+	{
+		store->in_lmdb = true;
 		status = begin_write_locked(store);
+		store->in_lmdb = false;
+	}
 	if (status != TVIEW_STORE_OK)
 	{
 		tview_mutex_unlock(mutex);
 		return status;
 	}
 	close_cursors(&store->write);
+	memset(store->write.way, 0, sizeof(store->write.way));
 	store->write.visible = store->handles->count;
 	store->write.failed = TVIEW_STORE_OK;
 	store->write.active = true;
@@ -351,11 +445,33 @@ tview_txn_abort_write(TviewTxn *txn)
 	tview_mutex_unlock(&store->ring->write_mutex);
 }
 
+/*
+ * Sums what was committed, under the write lock.  Nobody can read what has no
+ * sums: where that fails, the epoch is over.
+ */
+static TviewStoreStatus
+sum_commit(TviewStore *store)
+{
+	int rc = tview_pages_publish(store, &store->write.roots);
+
+	if (rc == 0 &&
+		atomic_load_explicit(&store->ring->sync, memory_order_relaxed) != 0)
+		rc = tview_pages_flush(store);
+	if (rc == 0)
+		return TVIEW_STORE_OK;
+	tview_control_reset_epoch(store, store->entered,
+							  rc == MDB_CORRUPTED
+								  ? "store is damaged (a changed page)"
+								  : "pages could not be summed");
+	return tview_env_status(store, rc);
+}
+
 /* Commits; see store.h. */
 TviewStoreStatus
 tview_write_commit(TviewTxn *txn)
 {
 	TviewStore *store = txn->store;
+	TviewStoreStatus summed;
 	int rc = 0;
 
 	if (tview_store_is_forked(store))
@@ -375,7 +491,6 @@ tview_write_commit(TviewTxn *txn)
 	}
 	rc = mdb_txn_commit(txn->mdb);
 	txn->mdb = NULL;
-	txn->active = false;
 	if (rc == 0)
 	{
 		tview_handle_publish(store);
@@ -383,9 +498,13 @@ tview_write_commit(TviewTxn *txn)
 	}
 	else
 		tview_handle_forget(store);
+	summed = rc == 0 ? sum_commit(store) : TVIEW_STORE_OK;
+	txn->active = false;
 	tview_mutex_unlock(&store->ring->write_mutex);
 	if (rc != 0)
 		return tview_env_status(store, rc);
+	if (summed != TVIEW_STORE_OK)
+		return summed;
 	return tview_store_is_current(store) ? TVIEW_STORE_OK : TVIEW_STORE_RESET;
 }
 

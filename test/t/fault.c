@@ -143,11 +143,7 @@ pthread_mutex_unlock(pthread_mutex_t *mutex)
 /* ---- LMDB ---- */
 
 struct MDB_txn;
-struct MDB_cursor;
-struct MDB_val;
 extern int mdb_txn_commit(struct MDB_txn *txn);
-extern int mdb_cursor_get(struct MDB_cursor *cursor, struct MDB_val *key, struct MDB_val *data, int op);
-extern int mdb_get(struct MDB_txn *txn, unsigned dbi, struct MDB_val *key, struct MDB_val *data);
 
 int
 mdb_txn_commit(struct MDB_txn *txn)
@@ -166,20 +162,28 @@ mdb_txn_commit(struct MDB_txn *txn)
 	return rc;
 }
 
+/* ---- the store: reads do without LMDB's functions ---- */
+
+struct TviewTxn;
+struct TviewCursor;
+struct TviewValue;
+extern int tview_cursor_move(struct TviewCursor *cursor, int seek, struct TviewValue *key, struct TviewValue *value);
+extern int tview_get(struct TviewTxn *txn, int kind, uint32_t rel, const void *key, size_t keysize, struct TviewValue *value);
+
 int
-mdb_cursor_get(struct MDB_cursor *cursor, struct MDB_val *key, struct MDB_val *data, int op)
+tview_cursor_move(struct TviewCursor *cursor, int seek, struct TviewValue *key, struct TviewValue *value)
 {
-	REAL(mdb_cursor_get);
+	REAL(tview_cursor_move);
 	pass(POINT_SCANNING);
-	return real(cursor, key, data, op);
+	return real(cursor, seek, key, value);
 }
 
 int
-mdb_get(struct MDB_txn *txn, unsigned dbi, struct MDB_val *key, struct MDB_val *data)
+tview_get(struct TviewTxn *txn, int kind, uint32_t rel, const void *key, size_t keysize, struct TviewValue *value)
 {
-	REAL(mdb_get);
+	REAL(tview_get);
 	pass(POINT_READING);
-	return real(txn, dbi, key, data);
+	return real(txn, kind, rel, key, keysize, value);
 }
 
 /* ---- the disk ---- */

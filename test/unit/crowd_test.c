@@ -421,7 +421,8 @@ test_unannounced(void)
 	tap_is(tview_read_begin(store, &txn), TVIEW_STORE_RESET,
 		   "a writer that is stopped there: reset");
 	tview_store_stat(store, &stat);
-	tap_ok(tap_now() - begin < 6 &&
+	/* two seconds of patience, and whatever else the machine has to do */
+	tap_ok(tap_now() - begin < 60 &&
 			   strcmp(stat.reset_reason,
 					  "store writer stopped in its commit") == 0,
 		   "... after %.1f s", tap_now() - begin);

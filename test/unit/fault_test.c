@@ -66,6 +66,8 @@ SETS_ERRNO(void *, mmap,
 		   (void *at, size_t size, int access, int flags, int fd, off_t off),
 		   (at, size, access, flags, fd, off), MAP_FAILED)
 SETS_ERRNO(void *, calloc, (size_t n, size_t size), (n, size), NULL)
+SETS_ERRNO(void *, malloc, (size_t size), (size), NULL)
+SETS_ERRNO(void *, realloc, (void *old, size_t size), (old, size), NULL)
 SETS_ERRNO(int, fstat, (int fd, struct stat *status), (fd, status), -1)
 SETS_ERRNO(int, stat, (const char *path, struct stat *status), (path, status),
 		   -1)
@@ -177,6 +179,36 @@ value_of(uint64_t key)
 	return key * 77 + 5;
 }
 
+/* Reads in the write transaction, which asks LMDB; true when all is well. */
+static bool
+read_own(TviewTxn *txn, Outcome *outcome)
+{
+	uint64_t wanted = TVIEW_KEY_OF(2);
+	TviewCursor *cursor;
+	TviewValue key;
+	TviewValue value;
+	TviewStoreStatus status;
+	int n = 0;
+
+	status = tview_get(txn, TVIEW_DB_ROWS, 7, &wanted, sizeof(wanted), &value);
+	if (!step(outcome, status))
+		return false;
+	if (value.size != sizeof(uint64_t) ||
+		*(const uint64_t *) value.data != value_of(2))
+		outcome->wrong = true;
+	if (!step(outcome, tview_cursor_open(txn, TVIEW_DB_ROWS, 7, &cursor)))
+		return false;
+	status = tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value);
+	for (; status == TVIEW_STORE_OK; n++)
+		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+	tview_cursor_close(cursor);
+	if (status != TVIEW_STORE_NOTFOUND)
+		return step(outcome, status);
+	if (n != ROWS)
+		outcome->wrong = true;
+	return true;
+}
+
 /* Puts rows of all kinds, changes and removes some. */
 static void
 write_rows(TviewStore *store, Outcome *outcome)
@@ -213,6 +245,7 @@ write_rows(TviewStore *store, Outcome *outcome)
 		good = step(outcome,
 					tview_del(txn, TVIEW_DB_META, 0, &last, sizeof(last)));
 	}
+	good = good && read_own(txn, outcome);
 	if (good)
 		(void) step(outcome, tview_write_commit(txn));
 	else
@@ -373,6 +406,8 @@ main(void)
 				 {"posix_fallocate", EOPNOTSUPP, false},
 				 {"mmap", ENOMEM, false},
 				 {"calloc", ENOMEM, false},
+				 {"malloc", ENOMEM, false},
+				 {"realloc", ENOMEM, false},
 				 {"fstat", EIO, false},
 				 {"mkdir", EROFS, false},
 				 {"rename", EIO, false},

@@ -1,0 +1,369 @@
+/*
+ * tree.c
+ *		Walking the trees of a commit over verified pages; see pages.h.
+ *
+ * All functions return LMDB's codes: 0, MDB_NOTFOUND, MDB_CORRUPTED.  Pages
+ * that tview_pages_get returns have offsets and sizes within bounds, so nothing
+ * is checked again here but what leads from one page to another.
+ */
+#include <string.h>
+
+#include "store/store_private.h"
+
+/* Number of the first overflow page of a node. */
+uint64_t
+tview_node_overflow(const TviewNode *node)
+{
+	uint64_t number;
+
+	memcpy(&number, node->key + node->keysize, sizeof(number));
+	return number;
+}
+
+/* Prepares a walk through a tree; the tree stands nowhere yet. */
+void
+tview_tree_init(TviewTree *tree, TviewStore *store, const TviewRoots *roots,
+				const TviewTreeDb *db, bool is_integer)
+{
+	tree->pages = store->pages;
+	tree->last_page = roots->last_page;
+	tree->root = db->root;
+	tree->is_integer = is_integer;
+	tree->has_values = db->overflow_pages > 0;
+	tree->is_placed = false;
+	tree->is_before = false;
+	tree->depth = 0;
+}
+
+/* Goes down to a page. */
+static inline int
+push(TviewTree *tree, uint64_t number)
+{
+	const TviewPage *page =
+		tview_pages_get(tree->pages, number, tree->last_page);
+
+	if (page == NULL || tree->depth == TVIEW_TREE_LEVELS ||
+		(page->flags & TVIEW_PAGE_OVERFLOW))
+		return MDB_CORRUPTED;
+	tree->level[tree->depth].page = page;
+	tree->level[tree->depth].at = 0;
+	tree->depth++;
+	return 0;
+}
+
+static inline bool
+is_leaf(const TviewPage *page)
+{
+	return (page->flags & TVIEW_PAGE_LEAF) != 0;
+}
+
+/* Goes down to the first or last leaf below the lowest level's node. */
+static int
+descend(TviewTree *tree, bool last)
+{
+	while (!is_leaf(tree->level[tree->depth - 1].page))
+	{
+		const TviewNode *node = tview_tree_node(tree, tree->depth - 1);
+		int rc = push(tree, tview_node_child(node));
+		unsigned count;
+
+		if (rc != 0)
+			return rc;
+		count = tview_page_count(tree->level[tree->depth - 1].page);
+		if (last)
+			tree->level[tree->depth - 1].at = count - 1;
+	}
+	return 0;
+}
+
+/* Goes to the first or last entry of the whole tree. */
+int
+tview_tree_end(TviewTree *tree, bool last)
+{
+	int rc;
+
+	tree->depth = 0;
+	tree->is_placed = true;
+	tree->is_before = last;
+	if (tree->root == TVIEW_NO_PAGE)
+		return MDB_NOTFOUND;
+	rc = push(tree, tree->root);
+	if (rc == 0 && last)
+		tree->level[0].at = tview_page_count(tree->level[0].page) - 1;
+	if (rc == 0)
+		rc = descend(tree, last);
+	if (rc != 0)
+		tree->depth = 0;
+	return rc;
+}
+
+/* Goes to the neighbouring leaf. */
+static int
+turn_page(TviewTree *tree, bool back)
+{
+	int rc;
+
+	do
+	{
+		tree->depth--;
+		if (tree->depth == 0)
+		{
+			tree->is_before = back;
+			return MDB_NOTFOUND;
+		}
+	} while (back ? tree->level[tree->depth - 1].at == 0
+				  : tree->level[tree->depth - 1].at + 1 >=
+					 tview_page_count(tree->level[tree->depth - 1].page));
+	if (back)
+		tree->level[tree->depth - 1].at--;
+	else
+		tree->level[tree->depth - 1].at++;
+	rc = descend(tree, back);
+	if (rc != 0)
+		tree->depth = 0;
+	return rc;
+}
+
+/*
+ * Goes to the next or previous entry.  Beyond the last one the tree is nowhere,
+ * and comes back from there in the other direction.
+ */
+int
+tview_tree_step(TviewTree *tree, bool back)
+{
+	if (tree->depth == 0)
+		return !tree->is_placed || tree->is_before != back
+			? tview_tree_end(tree, back)
+			: MDB_NOTFOUND;
+	if (back && tree->level[tree->depth - 1].at > 0)
+	{
+		tree->level[tree->depth - 1].at--;
+		return 0;
+	}
+	if (!back &&
+		tree->level[tree->depth - 1].at + 1 <
+			tview_page_count(tree->level[tree->depth - 1].page))
+	{
+		tree->level[tree->depth - 1].at++;
+		return 0;
+	}
+	return turn_page(tree, back);
+}
+
+/* Compares a key with a node's, as strings of bytes. */
+static int
+compare_bytes(const void *key, size_t size, const TviewNode *node)
+{
+	size_t common = size < node->keysize ? size : node->keysize;
+	int result = memcmp(key, node->key, common);
+
+	return result != 0 ? result
+					   : (size > node->keysize) - (size < node->keysize);
+}
+
+/* A key of eight bytes. */
+static inline uint64_t
+integer_of(const void *key)
+{
+	uint64_t value;
+
+	memcpy(&value, key, sizeof(value));
+	return value;
+}
+
+/*
+ * The first node from low on whose key is not below the wanted one; *equal
+ * says whether it is that one.
+ */
+static inline unsigned
+search(const TviewTree *tree, const TviewPage *page, unsigned low,
+	   const void *key, size_t size, bool *equal)
+{
+	unsigned high = tview_page_count(page);
+
+	*equal = false;
+	while (low < high)
+	{
+		unsigned middle = (low + high) / 2;
+		const TviewNode *node = tview_page_node(page, middle);
+		int order;
+
+		if (tree->is_integer)
+		{
+			uint64_t wanted = integer_of(key);
+			uint64_t found = integer_of(node->key);
+
+			order = (wanted > found) - (wanted < found);
+		}
+		else
+			order = compare_bytes(key, size, node);
+		if (order == 0)
+		{
+			*equal = true;
+			return middle;
+		}
+		if (order > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * Goes to the first entry whose key is not below the wanted one; *equal says
+ * whether it is that one.
+ */
+int
+tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
+{
+	uint64_t number = tree->root;
+	const TviewPage *page;
+	unsigned at;
+
+	tree->depth = 0;
+	tree->is_placed = true;
+	tree->is_before = false;
+	*equal = false;
+	if (number == TVIEW_NO_PAGE)
+		return MDB_NOTFOUND;
+	for (;;)
+	{
+		if (push(tree, number) != 0)
+		{
+			tree->depth = 0;
+			return MDB_CORRUPTED;
+		}
+		page = tree->level[tree->depth - 1].page;
+		if (is_leaf(page))
+			break;
+		/* a branch's first key counts as lower than all */
+		at = search(tree, page, 1, key, size, equal);
+		if (!*equal)
+			at--;
+		tree->level[tree->depth - 1].at = at;
+		number = tview_node_child(tview_page_node(page, at));
+	}
+	at = search(tree, page, 0, key, size, equal);
+	tree->level[tree->depth - 1].at = at;
+	return at < tview_page_count(page) ? 0 : turn_page(tree, false);
+}
+
+/* Finds a node's value that is on pages of its own. */
+int
+tview_tree_long_value(const TviewTree *tree, const TviewNode *node,
+					  TviewValue *value)
+{
+	const TviewPage *page = tview_pages_get(
+		tree->pages, tview_node_overflow(node), tree->last_page);
+
+	value->size = tview_node_size(node);
+	if (page == NULL || !(page->flags & TVIEW_PAGE_OVERFLOW) ||
+		value->size + TVIEW_PAGE_HEADER >
+			(size_t) page->pages * tree->pages->page_size)
+		return MDB_CORRUPTED;
+	value->data = (const char *) page + TVIEW_PAGE_HEADER;
+	return 0;
+}
+
+/* Compares the entry's key with another one. */
+int
+tview_tree_compare(const TviewTree *tree, const void *key, size_t size)
+{
+	const TviewNode *node = tview_tree_node(tree, tree->depth - 1);
+
+	if (tree->is_integer)
+	{
+		uint64_t wanted = integer_of(key);
+		uint64_t found = integer_of(node->key);
+
+		return (found > wanted) - (found < wanted);
+	}
+	return -compare_bytes(key, size, node);
+}
+
+/* True when the key lies between a leaf's first and last one. */
+bool
+tview_page_covers(const TviewPage *leaf, bool is_integer, const void *key,
+				  size_t size)
+{
+	const TviewNode *first = tview_page_node(leaf, 0);
+	const TviewNode *last = tview_page_node(leaf, tview_page_count(leaf) - 1);
+	uint64_t wanted;
+
+	if (!is_integer)
+		return compare_bytes(key, size, first) >= 0 &&
+			compare_bytes(key, size, last) <= 0;
+	wanted = integer_of(key);
+	return wanted >= integer_of(first->key) && wanted <= integer_of(last->key);
+}
+
+/* Verifies the pages to the left and right of those that the tree stands at. */
+int
+tview_tree_verify_beside(const TviewTree *tree)
+{
+	for (int i = 0; i + 1 < tree->depth; i++)
+	{
+		const TviewPage *page = tree->level[i].page;
+		unsigned at = tree->level[i].at;
+		unsigned end = at + 2 < tview_page_count(page)
+			? at + 2
+			: tview_page_count(page);
+
+		for (at = at > 0 ? at - 1 : 0; at < end; at++)
+			if (tview_pages_get(tree->pages,
+								tview_node_child(tview_page_node(page, at)),
+								tree->last_page) == NULL)
+				return MDB_CORRUPTED;
+	}
+	return 0;
+}
+
+/* Looks a named database up in the main one. */
+static int
+look_up_db(TviewStore *store, const TviewRoots *roots, uint64_t name,
+		   TviewKnownDb *known)
+{
+	char text[16];
+	TviewTree tree;
+	TviewValue key;
+	TviewValue value;
+	bool equal;
+	int rc;
+
+	tview_tree_init(&tree, store, roots, &roots->main, false);
+	rc = tview_tree_seek(&tree, text, tview_handle_text(name, text), &equal);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rc;
+	if (equal)
+	{
+		rc = tview_tree_entry(&tree, &key, &value);
+		if (rc != 0 || value.size != sizeof(TviewTreeDb))
+			return MDB_CORRUPTED;
+		memcpy(&known->db, value.data, sizeof(known->db));
+	}
+	known->name = name;
+	known->txn = roots->txn;
+	known->exists = equal;
+	return 0;
+}
+
+/*
+ * Finds a named database as the commit has it; *db is NULL when there is none.
+ */
+int
+tview_tree_find(TviewStore *store, const TviewRoots *roots, uint64_t name,
+				const TviewTreeDb **db)
+{
+	TviewKnownDb *known = &store->pages->known[name % TVIEW_KNOWN_DBS];
+
+	if (known->name != name || known->txn != roots->txn)
+	{
+		int rc = look_up_db(store, roots, name, known);
+
+		if (rc != 0)
+			return rc;
+	}
+	*db = known->exists ? &known->db : NULL;
+	return 0;
+}

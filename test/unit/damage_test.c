@@ -1,0 +1,277 @@
+/*
+ * Damage in data.mdb is found before it can have a consequence: a read is right
+ * or says CORRUPT, a write does not make damage look whole, and a crash is the
+ * last one.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files.h"
+
+/* Changes things; false when the store knows that it has not. */
+static bool
+change(TviewStore *store, uint64_t which)
+{
+	TviewTxn *txn;
+	TviewCursor *cursor;
+	TviewValue key;
+	TviewValue value;
+	TviewStoreStatus status = tview_write_begin(store, true, &txn);
+
+	if (status != TVIEW_STORE_OK)
+		return false;
+	for (uint32_t rel = 1; rel <= DATABASES && status == TVIEW_STORE_OK; rel++)
+	{
+		status = files_put_row(txn, rel, which, 2);
+		if (status == TVIEW_STORE_OK)
+			status = tview_cursor_open(txn, TVIEW_DB_INDEX, rel, &cursor);
+		if (status == TVIEW_STORE_OK)
+		{
+			uint64_t n = 0;
+
+			while ((status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key,
+											   &value)) == TVIEW_STORE_OK)
+				n++;
+			tview_cursor_close(cursor);
+			if (status == TVIEW_STORE_NOTFOUND)
+				status = TVIEW_STORE_OK;
+			/* the settler would leave rows as they are */
+			if (status == TVIEW_STORE_OK && n != ROWS)
+				_exit(3);
+		}
+	}
+	if (status == TVIEW_STORE_OK)
+		return tview_write_commit(txn) == TVIEW_STORE_OK;
+	tview_write_abort(txn);
+	return false;
+}
+
+/* ---- data.mdb ---- */
+
+typedef struct Tally
+{
+	uint64_t whole;
+	uint64_t found;
+	uint64_t wrong;
+	uint64_t crashed;
+	uint64_t again; /* crashed, and would again */
+} Tally;
+
+/* What a child makes of the store; it changes row "changed" if not 0. */
+typedef struct Trial
+{
+	const Files *files;
+	uint64_t changed;
+} Trial;
+
+static int
+trial_body(void *argument)
+{
+	const Trial *trial = argument;
+	TviewStoreStatus status;
+	TviewStore *store;
+	int result = 1;
+
+	files_silence();
+	store = files_attach(trial->files, &status);
+	if (status == TVIEW_STORE_OK &&
+		(trial->changed == 0 || change(store, trial->changed)))
+		result = files_read(store, trial->changed);
+	tview_store_detach(store);
+	return result;
+}
+
+static void
+run_trial(const Files *files, uint64_t changed, Tally *tally)
+{
+	Trial trial = {files, changed};
+	int result = tap_wait(tap_fork(trial_body, &trial));
+	TviewStoreStatus status;
+
+	tally->whole += result == 0;
+	tally->found += result == 1;
+	tally->wrong += result == 2 || result == 3;
+	if (result > 3)
+	{
+		TviewStore *store = files_attach(files, &status);
+
+		tally->crashed++;
+		tally->again += tview_store_epoch(store) != 0;
+		tview_store_detach(store);
+	}
+	files_restore(files);
+}
+
+static void
+report(const char *what, const Tally *tally)
+{
+	tap_ok(tally->wrong == 0 && tally->again == 0,
+		   "%s: nothing is wrong, a crash is the last", what);
+	tap_note("%llu without consequence, %llu found, %llu wrong, %llu crashes",
+			 (unsigned long long) tally->whole,
+			 (unsigned long long) tally->found,
+			 (unsigned long long) tally->wrong,
+			 (unsigned long long) tally->crashed);
+}
+
+/* Single bits all over the file, but the meta pages. */
+static void
+test_data_bits(const Files *files)
+{
+	Tally reads = {0};
+	Tally writes = {0};
+	size_t begin = 2 * 4096 * 8;
+	size_t bits = files->data.size * 8 - begin;
+
+	for (int i = 0; i < 250; i++)
+	{
+		size_t at = begin + tap_random() % bits;
+
+		/* every other one in a page's header or offsets */
+		if (i % 2 == 0)
+			at = at / 32768 * 32768 + at % (64 * 8);
+		file_flip(&files->data, at);
+		run_trial(files, 0, &reads);
+		file_flip(&files->data, at);
+		run_trial(files, 1 + (uint64_t) i % (ROWS - 1), &writes);
+	}
+	report("bits of data.mdb, reading", &reads);
+	tap_ok(reads.crashed == 0 && reads.found > 0, "... without any crash");
+	report("bits of data.mdb, writing", &writes);
+	tap_ok(writes.found > 0, "... and damage was met");
+}
+
+/* Pages that were lost, zeroed, or stand in each other's place. */
+static void
+test_data_pages(const Files *files)
+{
+	Tally tally = {0};
+	unsigned char zeros[4096] = {0};
+	size_t pages = files->data.size / 4096;
+
+	for (size_t i = 2; i < pages; i += 1 + pages / 60)
+	{
+		size_t other = 2 + tap_random() % (pages - 2);
+
+		file_overwrite(&files->data, i * 4096, zeros, sizeof(zeros));
+		run_trial(files, i % 2 * 5, &tally);
+		file_overwrite(&files->data, i * 4096, files->data.bytes + other * 4096,
+					   4096);
+		run_trial(files, i % 2 * 7, &tally);
+	}
+	report("pages of data.mdb", &tally);
+}
+
+/* Two meta pages: trees that begin elsewhere. */
+static void
+test_meta_bits(const Files *files)
+{
+	Tally tally = {0};
+
+	for (size_t page = 0; page < 2; page++)
+		for (size_t at = 16 + 24; at < 16 + 24 + 104; at += 8)
+		{
+			file_flip(&files->data, (page * 4096 + at) * 8 + tap_random() % 16);
+			run_trial(files, at % 16 == 0 ? 9 : 0, &tally);
+		}
+	report("bits of the meta pages", &tally);
+}
+
+static void
+test_sums(const Files *files)
+{
+	Tally tally = {0};
+
+	for (size_t at = 0; at < 64; at++)
+	{
+		file_flip(&files->sums, at * 8 + tap_random() % 8);
+		/* a commit that seems to be without sums is waited for, two seconds */
+		if (at < 32 || at >= 40)
+			run_trial(files, at % 2 * 3, &tally);
+		files_restore(files);
+	}
+	for (size_t at = 4096; at < 4096 + 4 * files->data.size / 4096; at += 4)
+	{
+		file_flip(&files->sums, at * 8 + tap_random() % 32);
+		run_trial(files, at % 8 == 0 ? 3 : 0, &tally);
+	}
+	report("bits of the sums", &tally);
+}
+
+/* An old state of a page, with its own sum once, is not taken for the new. */
+static void
+test_old_page(const Files *files)
+{
+	TviewStoreStatus status;
+	TviewStore *store = files_attach(files, &status);
+	Files newer = *files;
+	Tally tally = {0};
+	size_t changed = 0;
+
+	for (uint64_t i = 1; i < 40; i++)
+		if (!change(store, 5))
+			tap_bail("change");
+	tview_store_detach(store);
+	file_load(&newer.data, files->data.path);
+	file_load(&newer.sums, files->sums.path);
+	file_load(&newer.marks, files->marks.path);
+	file_load(&newer.control, files->control.path);
+	for (size_t i = 2; i < files->data.size / 4096; i++)
+	{
+		if (memcmp(files->data.bytes + i * 4096, newer.data.bytes + i * 4096,
+				   4096) == 0)
+			continue;
+		changed++;
+		file_overwrite(&newer.data, i * 4096, files->data.bytes + i * 4096,
+					   4096);
+		run_trial(&newer, 5, &tally);
+	}
+	tap_ok(changed > 5, "%zu pages have another state", changed);
+	report("old states of pages", &tally);
+	files_free(&newer);
+	files_restore(files);
+}
+
+/* A writer that dies before its pages are summed is replaced. */
+static void
+test_unsummed(const Files *files)
+{
+	TviewStoreStatus status;
+	TviewStore *store = files_attach(files, &status);
+	TviewSums *sums = store->pages->sums;
+	uint64_t txn;
+
+	if (!change(store, 5))
+		tap_bail("change");
+	txn = atomic_load(&sums->txn);
+	atomic_store(&sums->txn, txn - 1);
+	tap_ok(change(store, 5) && atomic_load(&sums->txn) == txn + 1,
+		   "a commit without sums is summed by the next writer");
+	atomic_store(&sums->txn, txn);
+	store->read.roots.valid = false;
+	tap_is((uint64_t) files_read(store, 5), 0, "... or by a reader");
+	tview_store_detach(store);
+	files_restore(files);
+}
+
+int
+main(void)
+{
+	Files files;
+
+	files_config = tap_config;
+	files_config.map_size = 4 << 20;
+	tap_seed(4711);
+	files_load(&files, tap_path("store"));
+	tap_note("%zu pages", files.data.size / 4096);
+	test_data_bits(&files);
+	test_data_pages(&files);
+	test_meta_bits(&files);
+	test_sums(&files);
+	test_old_page(&files);
+	test_unsummed(&files);
+	files_free(&files);
+	return tap_done();
+}
