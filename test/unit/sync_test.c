@@ -26,9 +26,9 @@ static uint64_t tail;	/* that is on disk */
 static void
 look_at_image(void)
 {
-	uint64_t end = atomic_load(&store->ring->tail);
+	uint64_t end = tview_log_tail(store);
 
-	for (uint64_t i = atomic_load(&store->ring->head); i < end; i++)
+	for (uint64_t i = tview_log_head(store); i < end; i++)
 	{
 		size_t at = i % store->capacity * sizeof(TviewMark);
 
@@ -53,7 +53,7 @@ __wrap_msync(void *at, size_t size, int flags)
 		memcpy(image + begin, at, size);
 		flushes++;
 		if (begin == 0)
-			tail = atomic_load(&store->ring->tail);
+			tail = tview_log_tail(store);
 	}
 	return __real_msync(at, size, flags);
 }
