@@ -19,8 +19,8 @@ static TviewStore *store;
 static char *image; /* of the file: header and records */
 static size_t image_size;
 static int flushes;
-static int missing;		/* records that were counted and not on disk */
-static uint64_t tail;	/* that is on disk */
+static int missing;	  /* records that were counted and not on disk */
+static uint64_t tail; /* that is on disk */
 
 /* Notes what the header counts, as it is in memory, and the image has not. */
 static void
