@@ -16,7 +16,7 @@
 #include "tap.h"
 
 static TviewStore *store;
-static char *image; /* of the file: header and records */
+static char *image; /* of the file: header, records and their checksums */
 static size_t image_size;
 static int flushes;
 static int missing;	  /* records that were counted and not on disk */
@@ -26,15 +26,17 @@ static uint64_t tail; /* that is on disk */
 static void
 look_at_image(void)
 {
+	const char *ring = (const char *) store->ring;
 	uint64_t end = tview_log_tail(store);
 
 	for (uint64_t i = tview_log_head(store); i < end; i++)
 	{
-		size_t at = i % store->capacity * sizeof(TviewMark);
+		uint64_t slot = i % store->capacity;
+		size_t mark = TVIEW_RING_HEADER + slot * sizeof(TviewMark);
+		size_t sum = (size_t) ((const char *) (store->sums + slot) - ring);
 
-		missing += memcmp(image + TVIEW_RING_HEADER + at,
-						  (const char *) store->records + at,
-						  sizeof(TviewMark)) != 0;
+		missing += memcmp(image + mark, ring + mark, sizeof(TviewMark)) != 0;
+		missing += memcmp(image + sum, ring + sum, sizeof(uint32_t)) != 0;
 	}
 }
 
@@ -73,7 +75,7 @@ open_store(const char *name, bool sync)
 			TVIEW_STORE_OK ||
 		tap_enter(store, &config, &epoch) != TVIEW_STORE_OK)
 		tap_bail("%s", name);
-	image_size = TVIEW_RING_HEADER + store->capacity * sizeof(TviewMark);
+	image_size = store->ring_size;
 	image = malloc(image_size);
 	if (image == NULL)
 		tap_bail("malloc");
