@@ -2,67 +2,85 @@
  * bulk.c
  *		See bulk.h.
  *
- * An index key has the size and the order of a uuid, so that PostgreSQL's sort
- * of uuids, with its abbreviated keys, sorts them.
+ * An index entry is sorted as a bytea, whose order is that of its bytes: its
+ * key, and then the column where it has one.
  */
 #include "postgres.h"
 
 #include "cache/bulk.h"
 #include "cache/handle.h"
+#include "cache/index.h"
 #include "cache/stop.h"
 #include "catalog/pg_type_d.h"
 #include "compat.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
-#include "utils/uuid.h"
 
-#define KEYS_PER_TXN 8192
+#define ENTRIES_PER_TXN 8192
 
 struct TviewBulk
 {
 	Tuplesortstate *sort;
-	MemoryContext context; /* of one transaction's keys */
+	MemoryContext context; /* of one transaction's entries */
 };
 
-StaticAssertDecl(sizeof(TviewIndexKey) == UUID_LEN,
-				 "an index key is sorted as a uuid");
+/* An entry as a bytea. */
+typedef struct BulkEntry
+{
+	char header[VARHDRSZ];
+	char key[sizeof(TviewIndexKey)];
+	char column[sizeof(uint16)]; /* left away where it is none */
+} BulkEntry;
 
 TviewBulk *
 tview_bulk_begin(void)
 {
 	TviewBulk *bulk = palloc0(sizeof(TviewBulk));
-	TypeCacheEntry *type = lookup_type_cache(UUIDOID, TYPECACHE_LT_OPR);
+	TypeCacheEntry *type = lookup_type_cache(BYTEAOID, TYPECACHE_LT_OPR);
 
 	bulk->sort =
-		tuplesort_begin_datum(UUIDOID, type->lt_opr, InvalidOid, false,
+		tuplesort_begin_datum(BYTEAOID, type->lt_opr, InvalidOid, false,
 							  maintenance_work_mem, NULL, TUPLESORT_NONE);
 	bulk->context = AllocSetContextCreate(CurrentMemoryContext, "tview bulk",
 										  ALLOCSET_DEFAULT_SIZES);
 	return bulk;
 }
 
-static void
-add_words(TviewBulk *bulk, int64 key, const uint64 *words, uint32 n)
+void
+tview_bulk_add(TviewBulk *bulk, int64 key, const TviewRow *row)
 {
-	for (uint32 i = 0; i < n; i++)
-	{
-		TviewIndexKey entry = tview_row_index_key(words[i], key);
+	int n;
+	const TviewIndexWord *words = tview_index_words(row, &n);
 
+	if (words == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	for (int i = 0; i < n; i++)
+	{
+		TviewIndexKey stored = tview_index_key(words[i].tag, key);
+		Size size = offsetof(BulkEntry, column);
+		BulkEntry entry;
+
+		memcpy(entry.key, &stored, sizeof(entry.key));
+		memcpy(entry.column, &words[i].column, sizeof(entry.column));
+		if (words[i].column != TVIEW_INDEX_NO_COLUMN)
+			size = sizeof(entry);
+		SET_VARSIZE(&entry, size);
 		tuplesort_putdatum(bulk->sort, PointerGetDatum(&entry), false);
 	}
 }
 
-void
-tview_bulk_add(TviewBulk *bulk, int64 key, const TviewRow *row)
+/* An entry taken out of the sort. */
+typedef struct SortedEntry
 {
-	add_words(bulk, key, row->tags, row->ntags);
-	add_words(bulk, key, row->lookups, row->nlookups);
-}
+	TviewIndexKey key;
+	uint16 column;
+} SortedEntry;
 
-/* The next keys in order; returns how many there are. */
+/* The next entries in order; returns how many there are. */
 static int
-next_keys(TviewBulk *bulk, TviewIndexKey *keys)
+next_entries(TviewBulk *bulk, SortedEntry *entries)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->context);
 	Datum datum;
@@ -70,9 +88,18 @@ next_keys(TviewBulk *bulk, TviewIndexKey *keys)
 	int n = 0;
 
 	CHECK_FOR_INTERRUPTS();
-	while (n < KEYS_PER_TXN &&
+	while (n < ENTRIES_PER_TXN &&
 		   tview_compat_sort_next(bulk->sort, &datum, &isnull))
-		memcpy(&keys[n++], DatumGetPointer(datum), sizeof(TviewIndexKey));
+	{
+		SortedEntry *entry = &entries[n++];
+		const char *bytes = VARDATA_ANY(DatumGetPointer(datum));
+
+		memcpy(&entry->key, bytes, sizeof(entry->key));
+		entry->column = TVIEW_INDEX_NO_COLUMN;
+		if (VARSIZE_ANY_EXHDR(DatumGetPointer(datum)) > sizeof(entry->key))
+			memcpy(&entry->column, bytes + sizeof(entry->key),
+				   sizeof(entry->column));
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->context);
 	return n;
@@ -80,7 +107,7 @@ next_keys(TviewBulk *bulk, TviewIndexKey *keys)
 
 /* One write transaction: no palloc, no ereport. */
 static TviewStoreStatus
-write_keys(TviewHandle *handle, Oid relid, const TviewIndexKey *keys, int n)
+write_entries(TviewHandle *handle, Oid relid, const SortedEntry *entries, int n)
 {
 	TviewTxn *txn;
 	TviewStoreStatus status = tview_write_begin(handle->store, true, &txn);
@@ -88,7 +115,8 @@ write_keys(TviewHandle *handle, Oid relid, const TviewIndexKey *keys, int n)
 	if (status != TVIEW_STORE_OK)
 		return status;
 	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
-		status = tview_row_append_index(txn, relid, &keys[i]);
+		status = tview_index_append(txn, relid, &entries[i].key,
+									entries[i].column);
 	if (status != TVIEW_STORE_OK)
 	{
 		tview_write_abort(txn);
@@ -103,21 +131,21 @@ tview_bulk_write(TviewBulk *bulk, TviewDesc *desc)
 {
 	const char *failure;
 	TviewHandle *handle = tview_handle_open(desc->serverid, &failure);
-	TviewIndexKey *keys = palloc(KEYS_PER_TXN * sizeof(TviewIndexKey));
+	SortedEntry *entries = palloc(ENTRIES_PER_TXN * sizeof(SortedEntry));
 	TviewStoreStatus status = TVIEW_STORE_OK;
-	int n = KEYS_PER_TXN;
+	int n = ENTRIES_PER_TXN;
 
 	if (handle == NULL)
 		return false;
 	tuplesort_performsort(bulk->sort);
-	while (status == TVIEW_STORE_OK && n == KEYS_PER_TXN)
+	while (status == TVIEW_STORE_OK && n == ENTRIES_PER_TXN)
 	{
-		n = next_keys(bulk, keys);
+		n = next_entries(bulk, entries);
 		HOLD_INTERRUPTS();
-		status = write_keys(handle, desc->relid, keys, n);
+		status = write_entries(handle, desc->relid, entries, n);
 		RESUME_INTERRUPTS();
 	}
-	pfree(keys);
+	pfree(entries);
 	if (status == TVIEW_STORE_MAP_FULL)
 		tview_handle_note_full(handle);
 	else if (status != TVIEW_STORE_OK)

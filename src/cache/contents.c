@@ -6,7 +6,7 @@
 
 #include "cache/contents.h"
 #include "cache/handle.h"
-#include "cache/row.h"
+#include "cache/index.h"
 #include "cache/state.h"
 #include "cache/stop.h"
 #include "cache/visibility.h"
@@ -109,51 +109,28 @@ tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears)
 	return usable;
 }
 
-#define ENTRIES_PER_LOOK 20000
-
 int
 tview_contents_find_hollow(TviewHandle *handle, Oid relid, bool first,
 						   int64 *after, int64 *keys, int limit, bool *more)
 {
-	uint64 start = first ? 0 : TVIEW_KEY_OF(*after);
-	TviewValue key = {&start, sizeof(start)};
-	TviewValue value;
 	TviewTxn *txn;
-	TviewCursor *cursor;
 	TviewStoreStatus status;
 	int n = 0;
 
 	*more = false;
 	if (tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
 		return 0;
-	status = tview_cursor_open(txn, TVIEW_DB_ROWS, relid, &cursor);
-	if (status == TVIEW_STORE_OK)
-		status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
-	for (int i = 0; status == TVIEW_STORE_OK; i++)
-	{
-		TviewRow row;
-		uint64 k;
-		int64 pk;
-
-		memcpy(&k, key.data, sizeof(k));
-		pk = TVIEW_PK_OF(k);
-		*more = n == limit || i == ENTRIES_PER_LOOK;
-		if (*more)
-			break;
-		if (!tview_row_decode(value, relid, pk, &row))
-		{
-			status = TVIEW_STORE_CORRUPT;
-			break;
-		}
-		if ((first || pk > *after) && (row.flags & TVIEW_ROW_HOLLOW))
-			keys[n++] = pk;
-		*after = pk;
-		first = false;
-		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
-	}
+	status = tview_index_find(txn, relid, TVIEW_INDEX_HOLLOW, first, *after,
+							  keys, NULL, limit, &n);
 	tview_read_end(txn);
-	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
+	if (status != TVIEW_STORE_OK)
+	{
 		tview_handle_note(handle, status, "looking for rows to compute");
+		return 0;
+	}
+	if (n > 0)
+		*after = keys[n - 1];
+	*more = n == limit;
 	return n;
 }
 

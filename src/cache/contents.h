@@ -20,7 +20,7 @@ extern bool tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears);
 
 /*
  * Collects the keys of empty (hollow) entries after a key, at most limit of
- * them, from at most some ten thousand entries; first: from the beginning.
+ * them; first: from the beginning.
  * Returns how many; *after is where to go on, *more whether there is more.
  */
 extern int tview_contents_find_hollow(TviewHandle *handle, Oid relid,

@@ -35,7 +35,7 @@
 #include "utils/syscache.h"
 
 #define FULL_PAUSE_SECONDS 10 /* a fill tries again after this */
-#define TVIEW_ROW_FORMAT 3	  /* of cache/row.c and cache/state.c */
+#define TVIEW_ROW_FORMAT 4	  /* of src/cache: row, index, state */
 
 /*
  * A crash can lose so many xids at the most (they are given out again then);

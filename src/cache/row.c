@@ -5,17 +5,9 @@
  */
 #include "postgres.h"
 
+#include "cache/index.h"
 #include "cache/row.h"
-#include "port/pg_bswap.h"
 #include "store/checksum.h"
-
-TviewIndexKey
-tview_row_index_key(uint64 tag, int64 pk)
-{
-	TviewIndexKey key = {pg_hton64(tag), pg_hton64(TVIEW_KEY_OF(pk))};
-
-	return key;
-}
 
 /* The checksum of an entry of some size. */
 static inline uint32
@@ -75,93 +67,6 @@ tview_row_covers(const TviewRow *row, uint64 xid)
 	return false;
 }
 
-/*
- * Copies an entry's words out of the map, because a change of the index may
- * move them; with room for one more.  The copy lives until the next call.
- */
-static TviewStoreStatus
-copy_words(TviewRow *row)
-{
-	static uint64 *scratch = NULL;
-	static Size allocated = 0;
-	Size n = (Size) row->ntags + row->ncovers + row->nlookups;
-
-	if (scratch == NULL || n + 1 > allocated)
-	{
-		Size wanted = Max((n + 1) * 2, 256);
-		uint64 *bigger = realloc(scratch, wanted * 8);
-
-		if (bigger == NULL)
-			return TVIEW_STORE_NO_MEMORY;
-		/* nothing undefined is ever indexed, whatever an entry claims */
-		memset(bigger, 0, wanted * 8);
-		scratch = bigger;
-		allocated = wanted;
-	}
-	if (n > 0)
-		memcpy(scratch, row->tags, n * 8);
-	row->tags = scratch;
-	row->covers = scratch + row->ntags;
-	row->lookups = row->covers + row->ncovers;
-	return TVIEW_STORE_OK;
-}
-
-/* Deletes the index entries of words. */
-static TviewStoreStatus
-unindex(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
-{
-	for (uint32 i = 0; i < n; i++)
-	{
-		TviewIndexKey key = tview_row_index_key(words[i], pk);
-		TviewStoreStatus status =
-			tview_del(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key));
-
-		if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
-			return status;
-	}
-	return TVIEW_STORE_OK;
-}
-
-static TviewStoreStatus
-add_index(TviewTxn *txn, Oid relid, int64 pk, const uint64 *words, uint32 n)
-{
-	for (uint32 i = 0; i < n; i++)
-	{
-		TviewIndexKey key = tview_row_index_key(words[i], pk);
-		TviewStoreStatus status =
-			tview_put(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key), NULL, 0);
-
-		if (status != TVIEW_STORE_OK)
-			return status;
-	}
-	return TVIEW_STORE_OK;
-}
-
-/*
- * True when both entries stand under the same index keys: the common case of
- * a recomputed row.
- */
-static bool
-same_index(const TviewRow *a, const TviewRow *b)
-{
-	return a->ntags == b->ntags && a->nlookups == b->nlookups &&
-		memcmp(a->tags, b->tags, a->ntags * 8) == 0 &&
-		memcmp(a->lookups, b->lookups, a->nlookups * 8) == 0;
-}
-
-/* Deletes all index entries of an entry in the map. */
-static TviewStoreStatus
-unindex_row(TviewTxn *txn, Oid relid, int64 key, TviewRow *old)
-{
-	TviewStoreStatus status = copy_words(old);
-
-	if (status == TVIEW_STORE_OK)
-		status = unindex(txn, relid, key, old->tags, old->ntags);
-	if (status == TVIEW_STORE_OK)
-		status = unindex(txn, relid, key, old->lookups, old->nlookups);
-	return status;
-}
-
 /* Copies size bytes, which may be none at all; returns the place after them. */
 static char *
 copy_part(char *to, const void *from, Size size)
@@ -212,21 +117,12 @@ TviewStoreStatus
 tview_row_put(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row)
 {
 	TviewRow old;
-	bool indexed = false;
 	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
 
 	if (status == TVIEW_STORE_OK)
-	{
-		indexed = same_index(&old, row);
-		if (!indexed)
-			status = unindex_row(txn, relid, key, &old);
-	}
+		status = tview_index_change(txn, relid, key, &old, row);
 	else if (status == TVIEW_STORE_NOTFOUND)
-		status = TVIEW_STORE_OK;
-	if (status == TVIEW_STORE_OK && !indexed)
-		status = add_index(txn, relid, key, row->tags, row->ntags);
-	if (status == TVIEW_STORE_OK && !indexed)
-		status = add_index(txn, relid, key, row->lookups, row->nlookups);
+		status = tview_index_change(txn, relid, key, NULL, row);
 	if (status == TVIEW_STORE_OK)
 		status = put_entry(txn, relid, key, row, false);
 	return status;
@@ -239,15 +135,6 @@ tview_row_append(TviewTxn *txn, Oid relid, int64 key, const TviewRow *row)
 }
 
 TviewStoreStatus
-tview_row_append_index(TviewTxn *txn, Oid relid, const TviewIndexKey *key)
-{
-	void *room;
-
-	return tview_put_append(txn, TVIEW_DB_INDEX, relid, key, sizeof(*key), 0,
-							&room);
-}
-
-TviewStoreStatus
 tview_row_delete(TviewTxn *txn, Oid relid, int64 key)
 {
 	uint64 k = TVIEW_KEY_OF(key);
@@ -255,70 +142,70 @@ tview_row_delete(TviewTxn *txn, Oid relid, int64 key)
 	TviewStoreStatus status = tview_row_get(txn, relid, key, &old);
 
 	if (status == TVIEW_STORE_OK)
-		status = unindex_row(txn, relid, key, &old);
+		status = tview_index_change(txn, relid, key, &old, NULL);
 	if (status == TVIEW_STORE_OK)
 		status = tview_del(txn, TVIEW_DB_ROWS, relid, &k, sizeof(k));
 	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
 }
 
-TviewStoreStatus
-tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, TviewRow *old,
-				 uint64 lookup)
+/* Memory for words, used again; NULL when there is not enough. */
+static uint64 *
+scratch_words(Size n)
 {
-	TviewRow hollow = {.flags = TVIEW_ROW_HOLLOW};
-	uint64 *lookups = NULL;
-	bool known = false;
-	TviewStoreStatus status = copy_words(old);
+	static uint64 *scratch = NULL;
+	static Size allocated = 0;
 
-	if (status != TVIEW_STORE_OK)
-		return status;
-	lookups = unconstify(uint64 *, old->lookups);
-	for (uint32 i = 0; i < old->nlookups; i++)
-		known = known || lookups[i] == lookup;
-	hollow.lookups = lookups;
-	hollow.nlookups = old->nlookups;
-	status = unindex(txn, relid, key, old->tags, old->ntags);
-	if (status == TVIEW_STORE_OK && lookup != 0 && !known)
+	if (n > allocated)
 	{
-		lookups[hollow.nlookups++] = lookup;
-		status = add_index(txn, relid, key, &lookup, 1);
+		Size wanted = Max(n * 2, 256);
+		uint64 *bigger = realloc(scratch, wanted * sizeof(uint64));
+
+		if (bigger == NULL)
+			return NULL;
+		scratch = bigger;
+		allocated = wanted;
 	}
-	if (status == TVIEW_STORE_OK)
-		status = put_entry(txn, relid, key, &hollow, false);
-	return status;
+	return scratch;
+}
+
+static bool
+has_word(const uint64 *words, uint32 n, uint64 word)
+{
+	for (uint32 i = 0; i < n; i++)
+		if (words[i] == word)
+			return true;
+	return false;
 }
 
 TviewStoreStatus
-tview_row_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
-			   int64 *pks, int limit, int *n)
+tview_row_hollow(TviewTxn *txn, Oid relid, int64 key, const TviewRow *old,
+				 uint64 lookup, uint64 tag, bool *changed)
 {
-	TviewIndexKey start =
-		tview_row_index_key(tag, first ? PG_INT64_MIN : after);
-	TviewValue key = {&start, sizeof(start)};
-	TviewValue value;
-	TviewCursor *cursor;
-	TviewStoreStatus status =
-		tview_cursor_open(txn, TVIEW_DB_INDEX, relid, &cursor);
+	uint32 own = (old->flags & TVIEW_ROW_OWN_KEY) ? 1 : 0;
+	TviewRow hollow = {.flags = TVIEW_ROW_HOLLOW |
+						   (old->flags & TVIEW_ROW_OWN_KEY)};
+	uint64 *words = scratch_words((Size) old->ntags + old->nlookups + 1);
+	uint64 *lookups;
+	TviewStoreStatus status;
 
-	*n = 0;
-	if (status != TVIEW_STORE_OK)
-		return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
-	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
-	while (status == TVIEW_STORE_OK && *n < limit)
-	{
-		TviewIndexKey found;
-		int64 pk;
-
-		if (key.size != sizeof(found))
-			status = TVIEW_STORE_CORRUPT;
-		memcpy(&found, key.data, sizeof(found));
-		if (status != TVIEW_STORE_OK || found.tag != start.tag)
-			break;
-		pk = TVIEW_PK_OF(pg_ntoh64(found.pk));
-		if (first || pk != after)
-			pks[(*n)++] = pk;
-		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
-	}
-	tview_cursor_close(cursor);
-	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+	if (words == NULL)
+		return TVIEW_STORE_NO_MEMORY;
+	hollow.tags = words;
+	for (uint32 i = 0; i < old->ntags; i++)
+		if (i < own || tag == 0 || old->tags[i] != tag)
+			words[hollow.ntags++] = old->tags[i];
+	hollow.lookups = lookups = words + hollow.ntags;
+	for (uint32 i = 0; i < old->nlookups; i++)
+		lookups[hollow.nlookups++] = old->lookups[i];
+	if (lookup != TVIEW_ROW_NO_LOOKUP &&
+		!has_word(lookups, hollow.nlookups, lookup))
+		lookups[hollow.nlookups++] = lookup;
+	*changed = !(old->flags & TVIEW_ROW_HOLLOW) ||
+		hollow.ntags != old->ntags || hollow.nlookups != old->nlookups;
+	if (!*changed)
+		return TVIEW_STORE_OK;
+	status = tview_index_change(txn, relid, key, old, &hollow);
+	if (status == TVIEW_STORE_OK)
+		status = put_entry(txn, relid, key, &hollow, false);
+	return status;
 }

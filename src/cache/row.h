@@ -1,22 +1,21 @@
 /*
  * row.h
- *		A stored row: what it read, which changes it covers, its tuple; and
- *		the entries of the index database that belong to it.
+ *		A stored row: what it read, which changes it covers, its tuple.
  *
  * An entry is
  *
  *		header, tags[], covers[], lookups[], tuple
  *
  * where tags and covers are those of DESIGN's validity rule, lookups are the
- * index keys under which the row can be found by a root column's value, and
- * the tuple is a MinimalTuple without TOAST pointers.  Everything is 8-aligned.
+ * tags under which the index has the row for a root column's value, by the
+ * column's position (see index.h), and the tuple is a MinimalTuple without
+ * TOAST pointers.  Everything is 8-aligned.
  *
  *	present		the view has this row
  *	absent		the root row exists, the view filters it out; tags are kept
- *	hollow		only the key and its lookups are known: recompute
- *
- * The index database has, per row, one 16-byte key (tag, pk) for each tag
- * and each lookup, big-endian so that they sort by tag.
+ *	hollow		only the key and its lookups are known: recompute.  More
+ *				lookups may follow those of the columns; the tags are those
+ *				that the index still has
  */
 #ifndef TVIEW_ROW_H
 #define TVIEW_ROW_H
@@ -28,6 +27,10 @@
 
 #define TVIEW_ROW_ABSENT 0x0001
 #define TVIEW_ROW_HOLLOW 0x0002
+#define TVIEW_ROW_OWN_KEY 0x0004 /* the first tag is that of the row's key */
+
+/* Among lookups: the column is null. */
+#define TVIEW_ROW_NO_LOOKUP UINT64CONST(0)
 
 typedef struct TviewRowHeader
 {
@@ -53,15 +56,6 @@ typedef struct TviewRow
 	uint32 size;
 } TviewRow;
 
-/* A key of the index database. */
-typedef struct TviewIndexKey
-{
-	uint64 tag;
-	uint64 pk;
-} TviewIndexKey;
-
-extern TviewIndexKey tview_row_index_key(uint64 tag, int64 pk);
-
 /* False when the value is not an entry that was put under this very key. */
 extern bool tview_row_decode(TviewValue value, Oid relid, int64 key,
 							 TviewRow *row);
@@ -79,32 +73,24 @@ extern TviewStoreStatus tview_row_put(TviewTxn *txn, Oid relid, int64 key,
 
 /*
  * Puts the entry of a key that sorts after all others, without its index
- * entries; and puts one index entry that sorts after all others.
+ * entries.
  */
 extern TviewStoreStatus tview_row_append(TviewTxn *txn, Oid relid, int64 key,
 										 const TviewRow *row);
-extern TviewStoreStatus tview_row_append_index(TviewTxn *txn, Oid relid,
-											   const TviewIndexKey *key);
 
 /* Deletes the entry and its index entries; OK when there is none. */
 extern TviewStoreStatus tview_row_delete(TviewTxn *txn, Oid relid, int64 key);
 
 /*
  * Makes the entry hollow (creating it when there is none), adding a lookup
- * unless it is 0.  *old is the entry as it is, or all zero; it is used up.
+ * unless it is TVIEW_ROW_NO_LOOKUP, and taking a tag away unless it is 0.  *old
+ * is the entry as it is, or all zero.  changed tells whether there was anything
+ * to do.
  */
 extern TviewStoreStatus tview_row_hollow(TviewTxn *txn, Oid relid, int64 key,
-										 TviewRow *old, uint64 lookup);
+										 const TviewRow *old, uint64 lookup,
+										 uint64 tag, bool *changed);
 
 extern bool tview_row_covers(const TviewRow *row, uint64 xid);
-
-/*
- * Walks the index: calls the visitor with each pk of the tag that is greater
- * than after (pass PG_INT64_MIN and first = true to begin), at most limit of
- * them, into pks; returns how many through n.
- */
-extern TviewStoreStatus tview_row_find(TviewTxn *txn, Oid relid, uint64 tag,
-									   bool first, int64 after, int64 *pks,
-									   int limit, int *n);
 
 #endif /* TVIEW_ROW_H */

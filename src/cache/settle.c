@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "cache/index.h"
 #include "cache/row.h"
 #include "cache/settle.h"
 #include "cache/state.h"
@@ -34,6 +35,7 @@
 #define ROWS_PER_TXN 1000 /* other writers wait no longer than for so many */
 #define SOME_MARKS 256	  /* readers let this many marks wait */
 #define SOME_PAUSE_MS 100
+#define FEW_ROWS 16
 
 typedef struct Dependents
 {
@@ -154,23 +156,35 @@ note_hollowed(TviewHollowed *hollowed, Oid relid, int64 key)
 	hollowed->rows[hollowed->n++].key = key;
 }
 
-/* Empties one entry, unless it covers xid; commits from time to time. */
+/* What makes a row hollow; see tview_row_hollow. */
+typedef struct Cause
+{
+	uint64 xid;
+	uint64 lookup;
+	uint64 tag;
+} Cause;
+
+/* Empties one entry, unless it covers the xid; commits from time to time. */
 static TviewStoreStatus
-hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
+hollow(Settler *settler, Oid relid, int64 key, Cause cause)
 {
 	TviewCounters *counters;
 	TviewRow row = {0};
+	bool changed;
 	TviewStoreStatus status = begin_txn(settler);
 
 	if (status != TVIEW_STORE_OK)
 		return status;
 	status = tview_row_get(settler->txn, relid, key, &row);
 	if (status == TVIEW_STORE_OK && !(row.flags & TVIEW_ROW_HOLLOW) &&
-		tview_row_covers(&row, xid))
+		tview_row_covers(&row, cause.xid))
 		return TVIEW_STORE_OK;
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 		return status;
-	status = tview_row_hollow(settler->txn, relid, key, &row, lookup);
+	status = tview_row_hollow(settler->txn, relid, key, &row, cause.lookup,
+							  cause.tag, &changed);
+	if (!changed)
+		return status;
 	settler->rows++;
 	note_hollowed(settler->budget->hollowed, relid, key);
 	counters = tview_store_counters(settler->handle->store, relid);
@@ -183,7 +197,9 @@ hollow(Settler *settler, Oid relid, int64 key, uint64 lookup, uint64 xid)
 
 /*
  * Empties the rows of one TVIEW that have the mark's tag; BUSY when the
- * budget is used up.
+ * budget is used up.  Where they are many, the next mark shall not find them
+ * again before they are computed; where they are few, that is not worth a
+ * change of the index.
  */
 static TviewStoreStatus
 settle_tag(Settler *settler, const TviewState *state, const TviewMark *mark)
@@ -198,13 +214,17 @@ settle_tag(Settler *settler, const TviewState *state, const TviewMark *mark)
 	{
 		status = begin_txn(settler);
 		if (status == TVIEW_STORE_OK)
-			status = tview_row_find(settler->txn, state->relid, mark->tag,
-									first, after, pks, lengthof(pks), &n);
+			status =
+				tview_index_find(settler->txn, state->relid, mark->tag, first,
+								 after, pks, NULL, lengthof(pks), &n);
 		if (status != TVIEW_STORE_OK)
 			return status;
 		for (int i = 0; i < n; i++)
 		{
-			status = hollow(settler, state->relid, pks[i], 0, mark->xid);
+			Cause cause = {.xid = mark->xid,
+						   .tag = first && n <= FEW_ROWS ? 0 : mark->tag};
+
+			status = hollow(settler, state->relid, pks[i], cause);
 			if (status != TVIEW_STORE_OK)
 				return status;
 		}
@@ -272,7 +292,8 @@ settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark,
 		status = tview_state_set_flags(settler->txn, state->relid, 0,
 									   TVIEW_STATE_COMPLETE);
 	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
-		status = hollow(settler, state->relid, keys[i], 0, mark->xid);
+		status = hollow(settler, state->relid, keys[i],
+						(Cause){.xid = mark->xid});
 	return status;
 }
 
@@ -299,11 +320,13 @@ settle_mark(Settler *settler, const TviewMark *mark, int64 *keys)
 		status = settle_tag(settler, state, mark);
 		if (status == TVIEW_STORE_OK && (mark->flags & TVIEW_MARK_HAS_PK) &&
 			state->rootid == mark->rel && state->key_root == mark->keyatt)
-			status = hollow(settler, state->relid, mark->pk,
-							(mark->flags & TVIEW_MARK_IS_KEY)
-								? 0
-								: tview_tag_lookup(mark->tag),
-							mark->xid);
+		{
+			Cause cause = {.xid = mark->xid};
+
+			if (!(mark->flags & TVIEW_MARK_IS_KEY))
+				cause.lookup = tview_tag_lookup(mark->tag);
+			status = hollow(settler, state->relid, mark->pk, cause);
+		}
 	}
 	return status;
 }

@@ -291,6 +291,23 @@ is_own_change(const Writer *writer, const TviewFillItem *item)
 							0) != NULL;
 }
 
+/* Puts the tag of the item's own key first; false when it has none. */
+static bool
+put_own_key_first(TviewDesc *desc, const TviewFillItem *item)
+{
+	uint64 own = tview_reader_key_tag(desc, item->key);
+
+	for (int i = 0; i < item->ntags; i++)
+	{
+		if (item->tags[i] != own)
+			continue;
+		memmove(&item->tags[1], &item->tags[0], i * sizeof(uint64));
+		item->tags[0] = own;
+		return true;
+	}
+	return false;
+}
+
 /* Decides what to do with an item. */
 static void
 prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
@@ -324,6 +341,8 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 			return;
 	for (uint32 i = 0; i < writer->wild.n; i++)
 		add_cover(&covers, writer->wild.xids[i]);
+	if (put_own_key_first(writer->desc, item))
+		prepared->row.flags |= TVIEW_ROW_OWN_KEY;
 	prepared->row.ntags = item->ntags;
 	prepared->row.tags = item->tags;
 	prepared->row.ncovers = covers.n;
@@ -338,7 +357,7 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 		prepared->row.size = flat->t_len;
 	}
 	else
-		prepared->row.flags = TVIEW_ROW_ABSENT;
+		prepared->row.flags |= TVIEW_ROW_ABSENT;
 	prepared->action = PREPARED_PUT;
 }
 

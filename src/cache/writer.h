@@ -22,7 +22,7 @@ typedef struct TviewFillItem
 	int ntags;
 	uint64 *tags; /* distinct */
 	int nlookups;
-	uint64 *lookups; /* index keys, see tview_tag_lookup */
+	uint64 *lookups; /* as an entry has them, see row.h */
 } TviewFillItem;
 
 #define TVIEW_WRITER_WAIT 0x01	   /* wait for other writers, do not give up */

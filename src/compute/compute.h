@@ -26,12 +26,7 @@ typedef struct TviewComputed
 	int ntags;
 	uint64 *tags; /* distinct; without relation tags; NULL unless asked for */
 	int nlookups;
-	uint64 *
-		/*
-		 * look-up tags of the row, from the tag query's root columns; see
-		 * compute.c
-		 */
-		lookups;
+	uint64 *lookups; /* of the root's columns, as TviewFillItem has them */
 } TviewComputed;
 
 /*

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "cache/row.h"
 #include "catalog/pg_type_d.h"
 #include "compute/tags.h"
 #include "lib/stringinfo.h"
@@ -87,6 +88,38 @@ add_array(TviewTagger *tagger, TviewComputed *computed, Datum value)
 	pfree(nulls);
 }
 
+/*
+ * Adds look-ups by position.  A root that has several rows of a key may have
+ * several values in a column: they follow, and the column has none.
+ */
+static void
+add_lookups(TviewDesc *desc, TviewComputed *computed, const Datum *values,
+			const bool *nulls)
+{
+	bool first = computed->lookups == NULL;
+
+	computed->lookups = grow(computed->lookups, computed->nlookups,
+							 first ? desc->nlookups : desc->nlookups * 2);
+	if (first)
+		computed->nlookups = desc->nlookups;
+	for (int i = 0; i < desc->nlookups; i++)
+	{
+		uint64 *column = &computed->lookups[i];
+		uint64 lookup = nulls[i]
+			? TVIEW_ROW_NO_LOOKUP
+			: tview_tag_lookup(
+				  tview_meta_tag(&desc->lookups[i].tagger, values[i]));
+
+		if (first)
+			*column = lookup;
+		if (*column == lookup)
+			continue;
+		computed->lookups[computed->nlookups++] = lookup;
+		computed->lookups[computed->nlookups++] = *column;
+		*column = TVIEW_ROW_NO_LOOKUP;
+	}
+}
+
 void
 tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values,
 			   const bool *nulls)
@@ -109,15 +142,6 @@ tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values,
 				tview_meta_tag(&spec->tagger, values[i + 1]);
 	}
 	computed->ntags = make_distinct(computed->tags, computed->ntags);
-	computed->lookups =
-		grow(computed->lookups, computed->nlookups, desc->nlookups);
-	for (int i = 0; i < desc->nlookups; i++)
-	{
-		int column = 1 + desc->ntagspecs + i;
-
-		if (!nulls[column])
-			computed->lookups[computed->nlookups++] = tview_tag_lookup(
-				tview_meta_tag(&desc->lookups[i].tagger, values[column]));
-	}
-	computed->nlookups = make_distinct(computed->lookups, computed->nlookups);
+	add_lookups(desc, computed, &values[1 + desc->ntagspecs],
+				&nulls[1 + desc->ntagspecs]);
 }

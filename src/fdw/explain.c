@@ -105,6 +105,9 @@ tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		const TviewScanFigures *figures = tview_scan_figures(node);
 
 		ExplainPropertyInteger("Served", NULL, figures->served, es);
+		if (figures->indexed > 0)
+			ExplainPropertyInteger("Counted In Index", NULL, figures->indexed,
+								   es);
 		ExplainPropertyInteger("Recomputed", NULL, figures->recomputed, es);
 		if (figures->bypass != NULL)
 			ExplainPropertyText("Bypass", figures->bypass, es);

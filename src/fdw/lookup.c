@@ -7,9 +7,14 @@
  * mark on that very value carries, and the own transaction's.  Each of them
  * is then served or computed like a key that was asked for, and the condition
  * is checked again.
+ *
+ * A count needs no rows where nothing has changed: an entry of the index that
+ * names the column stands for a row that has the value, unless the row is
+ * hollow.
  */
 #include "postgres.h"
 
+#include "cache/index.h"
 #include "cache/stop.h"
 #include "fdw/state.h"
 #include "meta/tag.h"
@@ -59,9 +64,9 @@ collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
 
 	do
 	{
-		TviewStoreStatus status = tview_row_find(
+		TviewStoreStatus status = tview_index_find(
 			state->reader.txn, state->desc->relid, tview_tag_lookup(tag), first,
-			after, pks, lengthof(pks), &n);
+			after, pks, NULL, lengthof(pks), &n);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)
@@ -93,12 +98,124 @@ take_candidates(TviewScanState *state, KeyList *list)
 	state->phase = TVIEW_PHASE_KEYS;
 }
 
+/* ---- counts ---- */
+
+#define PKS_PER_LOOK 512
+#define HOLLOW_LOOKS_MAX 4
+
+/*
+ * True when one of the ascending pks is a hollow row's, and when there are too
+ * many of these to tell.
+ */
+static bool
+some_are_hollow(TviewScanState *state, const int64 *pks, int n)
+{
+	int64 hollow[PKS_PER_LOOK];
+	int64 after = pks[0];
+	bool first = after == PG_INT64_MIN;
+	int nhollow = 0;
+
+	if (!first)
+		after--;
+	for (int look = 0; look < HOLLOW_LOOKS_MAX; look++)
+	{
+		TviewStoreStatus status = tview_index_find(
+			state->reader.txn, state->desc->relid, TVIEW_INDEX_HOLLOW, first,
+			after, hollow, NULL, lengthof(hollow), &nhollow);
+
+		tview_reader_note(&state->reader, status);
+		if (status != TVIEW_STORE_OK)
+			return true;
+		for (int i = 0; i < nhollow && hollow[i] <= pks[n - 1]; i++)
+			if (bsearch(&hollow[i], pks, n, sizeof(int64), compare_int64))
+				return true;
+		if (nhollow < (int) lengthof(hollow) ||
+			hollow[nhollow - 1] >= pks[n - 1])
+			return false;
+		after = hollow[nhollow - 1];
+		first = false;
+	}
+	return true;
+}
+
+/*
+ * Counts the rows that have the tag's value in the column; false when an entry
+ * does not tell.
+ */
+static bool
+count_tag(TviewScanState *state, uint64 tag, uint16 column, int64 *count)
+{
+	int64 pks[PKS_PER_LOOK];
+	uint16 columns[PKS_PER_LOOK];
+	uint64 lookup = tview_tag_lookup(tag);
+	int64 after = 0;
+	bool first = true;
+	int n;
+
+	do
+	{
+		TviewStoreStatus status = tview_index_find(
+			state->reader.txn, state->desc->relid, lookup, first, after, pks,
+			columns, lengthof(pks), &n);
+
+		tview_reader_note(&state->reader, status);
+		if (status != TVIEW_STORE_OK)
+			return false;
+		for (int i = 0; i < n; i++)
+		{
+			if (columns[i] != column && columns[i] != TVIEW_INDEX_ABSENT)
+				return false;
+			*count += columns[i] == column;
+		}
+		if (n > 0 && some_are_hollow(state, pks, n))
+			return false;
+		if (n > 0)
+			after = pks[n - 1];
+		first = false;
+	} while (n == lengthof(pks));
+	return lookup != TVIEW_TAG_SHARED_LOOKUP;
+}
+
+static int
+compare_tags(const void *a, const void *b)
+{
+	uint64 x = *(const uint64 *) a;
+	uint64 y = *(const uint64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * True when the scan is a count under this condition alone, and the index has
+ * told how many rows there are.
+ */
+static bool
+count_indexed(TviewScanState *state, uint64 *tags, int n, uint16 column)
+{
+	const TviewReader *reader = &state->reader;
+	int64 count = 0;
+
+	if (!OidIsValid(state->plan->counted) || state->plan->nconditions != 1 ||
+		column == 0 || state->check || !reader->complete || reader->marked ||
+		reader->pending)
+		return false;
+	qsort(tags, n, sizeof(uint64), compare_tags);
+	for (int i = 0; i < n; i++)
+		if ((i == 0 || tags[i] != tags[i - 1]) &&
+			!count_tag(state, tags[i], column, &count))
+			return false;
+	state->indexed = count;
+	state->phase = TVIEW_PHASE_DONE;
+	return true;
+}
+
 void
 tview_lookup_start(TviewScanState *state)
 {
 	KeyList list = {0};
 	uint64 *tags;
-	int n = tview_values_lookup_tags(state, &tags);
+	uint16 column = 0;
+	int n = tview_values_lookup_tags(state, &tags, &column);
 	bool unique = state->view_if_none;
 	bool found = n >= 0;
 	TviewReason reason = tview_serve_begin(state);
@@ -116,6 +233,11 @@ tview_lookup_start(TviewScanState *state)
 	{
 		tview_reader_end(&state->reader);
 		tview_runview_start(state, reason);
+		return;
+	}
+	if (count_indexed(state, tags, n, column))
+	{
+		tview_reader_end(&state->reader);
 		return;
 	}
 	for (int i = 0; i < n; i++)

@@ -251,6 +251,7 @@ count_rows(TviewScanState *state)
 	int64 n = 0;
 
 	state->steady = false;
+	state->indexed = 0;
 	if (all && is_known(state, &n))
 	{
 		state->figures.served += n;
@@ -267,6 +268,9 @@ count_rows(TviewScanState *state)
 		}
 	}
 	ExecClearTuple(state->slot);
+	state->figures.served += state->indexed;
+	state->figures.indexed += state->indexed;
+	n += state->indexed;
 	if (all && state->steady)
 		tview_reader_note_rows(&state->reader, n);
 	return n;

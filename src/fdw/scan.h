@@ -15,6 +15,7 @@
 typedef struct TviewScanFigures
 {
 	uint64 served;	   /* rows from the store */
+	uint64 indexed;	   /* of these, counted in the index alone */
 	uint64 recomputed; /* keys computed from the view */
 	const char *
 		/* why the view was run, NULL when it was not (the last reason) */

@@ -79,6 +79,7 @@ typedef struct TviewScanState
 	Oid relid;
 	TupleTableSlot *slot; /* for one row of the TVIEW */
 	bool counted;		  /* of a count: it was returned */
+	int64 indexed;		  /* likewise: rows that the index alone has told */
 	uint64 entry;		  /* of the first batch, and */
 	uint64 commit;		  /* likewise: see steady */
 	/* all batches were read at one commit, without marks and without gaps */
@@ -170,10 +171,12 @@ extern bool tview_values_evaluate(TviewScanState *state);
 /* The non-null elements of an array value, palloc'd; returns how many. */
 extern int tview_values_elements(Datum value, Datum **elements);
 /*
- * The distinct look-up index keys (and the tags themselves) of the driving
- * condition.
+ * The tags of the driving condition's values, palloc'd; returns how many, or -1
+ * where they cannot be told.  *column is the look-up's position from 1 on,
+ * where different values are sure to have different tags, or 0.
  */
-extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags);
+extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags,
+									uint16 *column);
 
 /* match.c: true when the row in the slot meets all conditions. */
 extern bool tview_match_row(TviewScanState *state, TupleTableSlot *slot);

@@ -286,7 +286,7 @@ find_lookup(TviewDesc *desc, AttrNumber attno)
 }
 
 int
-tview_values_lookup_tags(TviewScanState *state, uint64 **tags)
+tview_values_lookup_tags(TviewScanState *state, uint64 **tags, uint16 *column)
 {
 	const TviewCondition *condition = &state->plan->conditions[0];
 	TviewLookup *lookup = find_lookup(state->desc, condition->attno);
@@ -308,6 +308,8 @@ tview_values_lookup_tags(TviewScanState *state, uint64 **tags)
 			return -1;
 		tagger = &other;
 	}
+	*column =
+		tagger->is_integer ? (uint16) (lookup - state->desc->lookups + 1) : 0;
 	state->view_if_none = lookup->is_unique && !condition->is_array;
 	if (condition->is_array)
 		n = tview_values_elements(state->values[0].value, &elements);

@@ -29,11 +29,18 @@ tview_tag_relation(Oid relid)
 	return tview_tag_mix(UINT64CONST(0x7476696577000000) ^ relid);
 }
 
-/* The index key under which rows are looked up by the column value of a tag. */
+/*
+ * The index's tag for rows that are looked up by the column value of a tag: not
+ * 0, and of different tags different, unless it is TVIEW_TAG_SHARED_LOOKUP.
+ */
+#define TVIEW_TAG_SHARED_LOOKUP UINT64CONST(1)
+
 static inline uint64
 tview_tag_lookup(uint64 tag)
 {
-	return tview_tag_mix(tag + UINT64CONST(0x9e3779b97f4a7c15));
+	uint64 lookup = tview_tag_mix(tag + UINT64CONST(0x9e3779b97f4a7c15));
+
+	return lookup == 0 ? TVIEW_TAG_SHARED_LOOKUP : lookup;
 }
 
 #endif /* TVIEW_TAG_H */

@@ -231,7 +231,10 @@ read_condition(Session *s)
 		case 3:
 			if (strstr(rest, "ORDER BY") == NULL)
 			{
-				snprintf(columns, sizeof(columns), "count(*), min(pk_%s)", v->name);
+				if (chance(s, 70))
+					snprintf(columns, sizeof(columns), "count(*)");
+				else
+					snprintf(columns, sizeof(columns), "count(*), min(pk_%s)", v->name);
 				break;
 			}
 			/* FALLTHROUGH */

@@ -1,0 +1,210 @@
+/*
+ * index.c
+ *		See index.h.
+ */
+#include "postgres.h"
+
+#include "cache/index.h"
+#include "port/pg_bswap.h"
+
+TviewIndexKey
+tview_index_key(uint64 tag, int64 pk)
+{
+	TviewIndexKey key = {pg_hton64(tag), pg_hton64(TVIEW_KEY_OF(pk))};
+
+	return key;
+}
+
+/* Words in the order of their tags; memory is used again. */
+typedef struct WordList
+{
+	TviewIndexWord *words;
+	int n;
+	Size allocated;
+} WordList;
+
+static bool
+make_room(WordList *list, Size n)
+{
+	Size wanted = Max(n * 2, 64);
+	TviewIndexWord *bigger;
+
+	list->n = 0;
+	if (n <= list->allocated)
+		return true;
+	bigger = realloc(list->words, wanted * sizeof(TviewIndexWord));
+	if (bigger == NULL)
+		return false;
+	list->words = bigger;
+	list->allocated = wanted;
+	return true;
+}
+
+/* Adds a word; those of a row come nearly in order. */
+static void
+add_word(WordList *list, uint64 tag, uint16 column)
+{
+	TviewIndexWord *words = list->words;
+	int i = list->n;
+
+	while (i > 0 && words[i - 1].tag > tag)
+		i--;
+	if (i > 0 && words[i - 1].tag == tag)
+	{
+		words[i - 1].column = TVIEW_INDEX_NO_COLUMN;
+		return;
+	}
+	memmove(&words[i + 1], &words[i],
+			(list->n - i) * sizeof(TviewIndexWord));
+	words[i].tag = tag;
+	words[i].column = column;
+	list->n++;
+}
+
+/* Takes the words of a row; false for lack of memory. */
+static bool
+take_words(WordList *list, const TviewRow *row)
+{
+	uint32 own = (row->flags & TVIEW_ROW_OWN_KEY) ? 1 : 0;
+	bool absent = (row->flags & TVIEW_ROW_ABSENT) != 0;
+
+	if (!make_room(list, (Size) row->ntags + row->nlookups + 1))
+		return false;
+	for (uint32 i = own; i < row->ntags; i++)
+		add_word(list, row->tags[i], TVIEW_INDEX_NO_COLUMN);
+	for (uint32 i = 0; i < row->nlookups; i++)
+		if (row->lookups[i] != TVIEW_ROW_NO_LOOKUP)
+			add_word(list, row->lookups[i],
+					 absent ? TVIEW_INDEX_ABSENT : (uint16) (i + 1));
+	if (row->flags & TVIEW_ROW_HOLLOW)
+		add_word(list, TVIEW_INDEX_HOLLOW, TVIEW_INDEX_NO_COLUMN);
+	return true;
+}
+
+const TviewIndexWord *
+tview_index_words(const TviewRow *row, int *n)
+{
+	static WordList list;
+
+	if (!take_words(&list, row))
+		return NULL;
+	*n = list.n;
+	return list.words;
+}
+
+static TviewStoreStatus
+put_word(TviewTxn *txn, Oid relid, int64 pk, const TviewIndexWord *word)
+{
+	TviewIndexKey key = tview_index_key(word->tag, pk);
+	bool has_column = word->column != TVIEW_INDEX_NO_COLUMN;
+
+	return tview_put(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key),
+					 &word->column, has_column ? sizeof(word->column) : 0);
+}
+
+static TviewStoreStatus
+delete_word(TviewTxn *txn, Oid relid, int64 pk, const TviewIndexWord *word)
+{
+	TviewIndexKey key = tview_index_key(word->tag, pk);
+	TviewStoreStatus status =
+		tview_del(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key));
+
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}
+
+TviewStoreStatus
+tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
+				   const TviewRow *row)
+{
+	static const TviewRow none = {0};
+	static WordList before;
+	static WordList after;
+	TviewStoreStatus status = TVIEW_STORE_OK;
+	int i = 0;
+	int j = 0;
+
+	if (!take_words(&before, old ? old : &none) ||
+		!take_words(&after, row ? row : &none))
+		return TVIEW_STORE_NO_MEMORY;
+	while (status == TVIEW_STORE_OK && (i < before.n || j < after.n))
+	{
+		const TviewIndexWord *a = i < before.n ? &before.words[i] : NULL;
+		const TviewIndexWord *b = j < after.n ? &after.words[j] : NULL;
+
+		if (a && (b == NULL || a->tag < b->tag))
+		{
+			status = delete_word(txn, relid, pk, a);
+			i++;
+			continue;
+		}
+		if (a == NULL || b->tag < a->tag || a->column != b->column)
+			status = put_word(txn, relid, pk, b);
+		i += a && a->tag == b->tag;
+		j++;
+	}
+	return status;
+}
+
+TviewStoreStatus
+tview_index_append(TviewTxn *txn, Oid relid, const TviewIndexKey *key,
+				   uint16 column)
+{
+	bool has_column = column != TVIEW_INDEX_NO_COLUMN;
+	void *room;
+	TviewStoreStatus status =
+		tview_put_append(txn, TVIEW_DB_INDEX, relid, key, sizeof(*key),
+						 has_column ? sizeof(column) : 0, &room);
+
+	if (status == TVIEW_STORE_OK && has_column)
+		memcpy(room, &column, sizeof(column));
+	return status;
+}
+
+/* The column of an entry's data. */
+static uint16
+column_of(TviewValue value)
+{
+	uint16 column = TVIEW_INDEX_NO_COLUMN;
+
+	if (value.size == sizeof(column))
+		memcpy(&column, value.data, sizeof(column));
+	return column;
+}
+
+TviewStoreStatus
+tview_index_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
+				 int64 *pks, uint16 *columns, int limit, int *n)
+{
+	TviewIndexKey start = tview_index_key(tag, first ? PG_INT64_MIN : after);
+	TviewValue key = {&start, sizeof(start)};
+	TviewValue value;
+	TviewCursor *cursor;
+	TviewStoreStatus status =
+		tview_cursor_open(txn, TVIEW_DB_INDEX, relid, &cursor);
+
+	*n = 0;
+	if (status != TVIEW_STORE_OK)
+		return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
+	while (status == TVIEW_STORE_OK && *n < limit)
+	{
+		TviewIndexKey found;
+		int64 pk;
+
+		if (key.size != sizeof(found))
+			status = TVIEW_STORE_CORRUPT;
+		memcpy(&found, key.data, sizeof(found));
+		if (status != TVIEW_STORE_OK || found.tag != start.tag)
+			break;
+		pk = TVIEW_PK_OF(pg_ntoh64(found.pk));
+		if (first || pk != after)
+		{
+			if (columns)
+				columns[*n] = column_of(value);
+			pks[(*n)++] = pk;
+		}
+		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+	}
+	tview_cursor_close(cursor);
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}

@@ -1,0 +1,78 @@
+/*
+ * index.h
+ *		The index of a TVIEW's rows: which rows have read something, which
+ *		may have a value in a root column, which are hollow.
+ *
+ * An entry is a 16-byte key (tag, pk), big-endian so that entries sort by tag,
+ * and a column.  A row has one entry for each
+ *
+ *	tag			of what it has read, but for its own key: whoever changes
+ *				that says so by the key itself
+ *	look-up		of a root column's value, with the column's position
+ *	TVIEW_INDEX_HOLLOW	where the row is hollow
+ *
+ * Two of these may have the same tag by accident; they are one entry then,
+ * without a column.
+ *
+ * Nothing here pallocs or throws: it runs inside LMDB transactions.
+ */
+#ifndef TVIEW_INDEX_H
+#define TVIEW_INDEX_H
+
+#include "postgres.h"
+
+#include "cache/row.h"
+#include "store/store.h"
+
+/* No look-up has this tag; a row that is not hollow may, by accident. */
+#define TVIEW_INDEX_HOLLOW UINT64CONST(0)
+
+/* Columns: a look-up's position, from 1 on, or one of these. */
+#define TVIEW_INDEX_NO_COLUMN 0
+#define TVIEW_INDEX_ABSENT 0xFFFF /* a look-up of a row that is filtered out */
+
+/* An entry's key, as it is stored. */
+typedef struct TviewIndexKey
+{
+	uint64 tag;
+	uint64 pk;
+} TviewIndexKey;
+
+/* One of a row's entries. */
+typedef struct TviewIndexWord
+{
+	uint64 tag;
+	uint16 column;
+} TviewIndexWord;
+
+extern TviewIndexKey tview_index_key(uint64 tag, int64 pk);
+
+/*
+ * The entries of a row, by tag; n is how many.  They live until the next call.
+ * NULL for lack of memory.
+ */
+extern const TviewIndexWord *tview_index_words(const TviewRow *row, int *n);
+
+/*
+ * Replaces the entries of one state of a row by those of another; NULL where
+ * there is no row.  Both may point into the map.
+ */
+extern TviewStoreStatus tview_index_change(TviewTxn *txn, Oid relid, int64 pk,
+										   const TviewRow *old,
+										   const TviewRow *row);
+
+/* Puts one entry that sorts after all others. */
+extern TviewStoreStatus tview_index_append(TviewTxn *txn, Oid relid,
+										   const TviewIndexKey *key,
+										   uint16 column);
+
+/*
+ * Finds the pks of a tag that are greater than after (not compared when first
+ * is true), at most limit of them, ascending; and their columns, unless columns
+ * is NULL.
+ */
+extern TviewStoreStatus tview_index_find(TviewTxn *txn, Oid relid, uint64 tag,
+										 bool first, int64 after, int64 *pks,
+										 uint16 *columns, int limit, int *n);
+
+#endif /* TVIEW_INDEX_H */
