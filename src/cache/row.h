@@ -29,6 +29,12 @@
 #define TVIEW_ROW_HOLLOW 0x0002
 #define TVIEW_ROW_OWN_KEY 0x0004 /* the first tag is that of the row's key */
 
+/*
+ * A row that would cover more than that is not stored: checking it would cost
+ * more than computing it.
+ */
+#define TVIEW_ROW_COVERS_MAX 256
+
 /* Among lookups: the column is null. */
 #define TVIEW_ROW_NO_LOOKUP UINT64CONST(0)
 

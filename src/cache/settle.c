@@ -16,6 +16,9 @@
  *
  * A mark on a whole relation concerns every row of its dependents.  Where
  * more than WILD_ROWS_MAX rows miss it, the TVIEW is emptied altogether.
+ *
+ * Marks on one tag are settled with the first of them: its rows are looked for
+ * once, however often it was changed.
  */
 #include "postgres.h"
 
@@ -45,6 +48,14 @@ typedef struct Dependents
 	MemoryContext context;
 } Dependents;
 
+/* The xids that a row must cover to stay. */
+typedef struct Xids
+{
+	uint64 list[TVIEW_ROW_COVERS_MAX];
+	int n;
+	bool too_many; /* for any row */
+} Xids;
+
 typedef struct Settler
 {
 	TviewHandle *handle;
@@ -56,6 +67,7 @@ typedef struct Settler
 	int rows;		 /* emptied so far */
 	TviewMark *keep; /* marks to be carried along */
 	int nkeep;
+	Xids xids; /* of the tag's marks */
 } Settler;
 
 static TviewStoreStatus
@@ -156,15 +168,26 @@ note_hollowed(TviewHollowed *hollowed, Oid relid, int64 key)
 	hollowed->rows[hollowed->n++].key = key;
 }
 
+static bool
+covers_all(const TviewRow *row, const Xids *xids)
+{
+	if (xids->too_many)
+		return false;
+	for (int i = 0; i < xids->n; i++)
+		if (!tview_row_covers(row, xids->list[i]))
+			return false;
+	return true;
+}
+
 /* What makes a row hollow; see tview_row_hollow. */
 typedef struct Cause
 {
-	uint64 xid;
+	const Xids *xids;
 	uint64 lookup;
 	uint64 tag;
 } Cause;
 
-/* Empties one entry, unless it covers the xid; commits from time to time. */
+/* Empties one entry, unless it covers the xids; commits from time to time. */
 static TviewStoreStatus
 hollow(Settler *settler, Oid relid, int64 key, Cause cause)
 {
@@ -177,7 +200,7 @@ hollow(Settler *settler, Oid relid, int64 key, Cause cause)
 		return status;
 	status = tview_row_get(settler->txn, relid, key, &row);
 	if (status == TVIEW_STORE_OK && !(row.flags & TVIEW_ROW_HOLLOW) &&
-		tview_row_covers(&row, cause.xid))
+		covers_all(&row, cause.xids))
 		return TVIEW_STORE_OK;
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 		return status;
@@ -221,7 +244,7 @@ settle_tag(Settler *settler, const TviewState *state, const TviewMark *mark)
 			return status;
 		for (int i = 0; i < n; i++)
 		{
-			Cause cause = {.xid = mark->xid,
+			Cause cause = {.xids = &settler->xids,
 						   .tag = first && n <= FEW_ROWS ? 0 : mark->tag};
 
 			status = hollow(settler, state->relid, pks[i], cause);
@@ -238,11 +261,11 @@ settle_tag(Settler *settler, const TviewState *state, const TviewMark *mark)
 }
 
 /*
- * Counts the rows that do not cover xid, collecting their keys up to the
+ * Counts the rows that do not cover the xids, collecting their keys up to the
  * limit; more than that many means "empty it all".
  */
 static TviewStoreStatus
-find_uncovered(Settler *settler, Oid relid, uint64 xid, int64 *keys, int *n)
+find_uncovered(Settler *settler, Oid relid, int64 *keys, int *n)
 {
 	TviewCursor *cursor;
 	TviewValue key;
@@ -265,7 +288,7 @@ find_uncovered(Settler *settler, Oid relid, uint64 xid, int64 *keys, int *n)
 			status = TVIEW_STORE_CORRUPT;
 			break;
 		}
-		if (!(row.flags & TVIEW_ROW_HOLLOW) && !tview_row_covers(&row, xid))
+		if (!(row.flags & TVIEW_ROW_HOLLOW) && !covers_all(&row, &settler->xids))
 			keys[(*n)++] = TVIEW_PK_OF(k);
 		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
 	}
@@ -283,7 +306,7 @@ settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark,
 	TviewStoreStatus status = begin_txn(settler);
 
 	if (status == TVIEW_STORE_OK && !(mark->flags & TVIEW_MARK_GONE))
-		status = find_uncovered(settler, state->relid, mark->xid, keys, &n);
+		status = find_uncovered(settler, state->relid, keys, &n);
 	if (status != TVIEW_STORE_OK)
 		return status;
 	if ((mark->flags & TVIEW_MARK_GONE) || n > WILD_ROWS_MAX)
@@ -293,13 +316,31 @@ settle_wild(Settler *settler, const TviewState *state, const TviewMark *mark,
 									   TVIEW_STATE_COMPLETE);
 	for (int i = 0; i < n && status == TVIEW_STORE_OK; i++)
 		status = hollow(settler, state->relid, keys[i],
-						(Cause){.xid = mark->xid});
+						(Cause){.xids = &settler->xids});
 	return status;
 }
 
-/* Brings every dependent TVIEW up to the mark of a committed transaction. */
+/*
+ * Empties the row of the key that the mark carries, or makes an entry for it,
+ * to be found by the value whose tag the mark has.
+ */
 static TviewStoreStatus
-settle_mark(Settler *settler, const TviewMark *mark, int64 *keys)
+settle_key(Settler *settler, Oid relid, const TviewMark *mark)
+{
+	Xids own = {.list = {mark->xid}, .n = 1};
+	Cause cause = {.xids = &own};
+
+	if (!(mark->flags & TVIEW_MARK_IS_KEY))
+		cause.lookup = tview_tag_lookup(mark->tag);
+	return hollow(settler, relid, mark->pk, cause);
+}
+
+/*
+ * Brings every dependent TVIEW up to the mark of a committed transaction;
+ * by_key: only what the mark's key asks for.
+ */
+static TviewStoreStatus
+settle_mark(Settler *settler, const TviewMark *mark, bool by_key, int64 *keys)
 {
 	bool wild = (mark->flags & (TVIEW_MARK_ALL | TVIEW_MARK_TOUCH)) != 0;
 	TviewStoreStatus status = TVIEW_STORE_OK;
@@ -313,20 +354,16 @@ settle_mark(Settler *settler, const TviewMark *mark, int64 *keys)
 			continue;
 		if (wild)
 		{
-			if ((mark->flags & TVIEW_MARK_ALL) || source->by_relation)
+			if (!by_key &&
+				((mark->flags & TVIEW_MARK_ALL) || source->by_relation))
 				status = settle_wild(settler, state, mark, keys);
 			continue;
 		}
-		status = settle_tag(settler, state, mark);
+		if (!by_key)
+			status = settle_tag(settler, state, mark);
 		if (status == TVIEW_STORE_OK && (mark->flags & TVIEW_MARK_HAS_PK) &&
 			state->rootid == mark->rel && state->key_root == mark->keyatt)
-		{
-			Cause cause = {.xid = mark->xid};
-
-			if (!(mark->flags & TVIEW_MARK_IS_KEY))
-				cause.lookup = tview_tag_lookup(mark->tag);
-			status = hollow(settler, state->relid, mark->pk, cause);
-		}
+			status = settle_key(settler, state->relid, mark);
 	}
 	return status;
 }
@@ -348,6 +385,70 @@ decide_fate(const Settler *settler, const TviewMark *mark)
 	return tview_visibility_flushed(mark->xid) ? FATE_SETTLES : FATE_STAYS;
 }
 
+/* The marks that are being settled. */
+typedef struct Range
+{
+	const TviewMarkEntry *entries;
+	const Fate *fates;
+	int n;
+	uint64 head;
+} Range;
+
+/* True when both marks empty the same rows. */
+static bool
+is_alike(const TviewMark *a, const TviewMark *b)
+{
+	const uint16 wild =
+		TVIEW_MARK_ALL | TVIEW_MARK_TOUCH | TVIEW_MARK_GONE;
+
+	return a->tag == b->tag && a->rel == b->rel &&
+		(a->flags & wild) == (b->flags & wild);
+}
+
+/* True when a mark like this one was settled before it. */
+static bool
+is_repeated(const Settler *settler, const Range *range, int i)
+{
+	const TviewMarkSet *marks = settler->handle->marks;
+	const TviewMarkEntry *entry = &range->entries[i];
+	const TviewMark *mark = &entry->mark;
+
+	while ((entry = tview_markset_next(marks, entry, range->head)) != NULL)
+		if (range->fates[entry - range->entries] == FATE_SETTLES &&
+			is_alike(&entry->mark, mark))
+			return true;
+	return false;
+}
+
+/* Takes the xids of the marks like this one, from it on. */
+static void
+take_xids(Settler *settler, const Range *range, int i)
+{
+	const TviewMarkSet *marks = settler->handle->marks;
+	const TviewMark *mark = &range->entries[i].mark;
+	uint64 lower = range->head + i;
+	Xids *xids = &settler->xids;
+	const TviewMarkEntry *entry;
+
+	xids->n = 0;
+	xids->too_many = false;
+	for (entry = tview_markset_first(marks, mark->tag, lower); entry;
+		 entry = tview_markset_next(marks, entry, lower))
+	{
+		uint64 xid = entry->mark.xid;
+
+		if (entry - range->entries >= range->n ||
+			range->fates[entry - range->entries] != FATE_SETTLES ||
+			!is_alike(&entry->mark, mark) ||
+			(xids->n > 0 && xids->list[xids->n - 1] == xid))
+			continue;
+		xids->too_many = xids->n == TVIEW_ROW_COVERS_MAX;
+		if (xids->too_many)
+			return;
+		xids->list[xids->n++] = xid;
+	}
+}
+
 /*
  * Works from the head on; returns the position up to which the log may be
  * trimmed.  Decisions are made before anything is written: asking the commit
@@ -357,22 +458,29 @@ static uint64
 settle_range(Settler *settler, uint64 head, uint64 end, const Fate *fates,
 			 int64 *keys)
 {
-	const TviewMarkSet *marks = settler->handle->marks;
-	uint64 position;
+	Range range = {.entries = tview_markset_at(settler->handle->marks, head),
+				   .fates = fates,
+				   .n = end - head,
+				   .head = head};
 	uint64 done = head;
 	TviewStoreStatus status = TVIEW_STORE_OK;
 
-	for (position = head; position < end && status == TVIEW_STORE_OK;
-		 position++)
+	for (int i = 0; i < range.n && status == TVIEW_STORE_OK; i++)
 	{
-		const TviewMark *mark = &tview_markset_at(marks, position)->mark;
+		const TviewMark *mark = &range.entries[i].mark;
 
-		if (fates[position - head] == FATE_STAYS)
+		if (fates[i] == FATE_STAYS)
 			settler->keep[settler->nkeep++] = *mark;
-		else if (fates[position - head] == FATE_SETTLES)
-			status = settle_mark(settler, mark, keys);
+		else if (fates[i] == FATE_SETTLES)
+		{
+			bool repeated = is_repeated(settler, &range, i);
+
+			if (!repeated)
+				take_xids(settler, &range, i);
+			status = settle_mark(settler, mark, repeated, keys);
+		}
 		if (status == TVIEW_STORE_OK)
-			done = position + 1;
+			done = head + i + 1;
 		if (settler->rows >= settler->budget->rows)
 			break;
 	}

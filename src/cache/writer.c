@@ -70,12 +70,15 @@ typedef struct Writer
 	Covers wild; /* of marks on whole relations: every row's */
 } Writer;
 
+/* Adds an xid unless it is there; false when there are too many. */
 static bool
 add_cover(Covers *covers, uint64 xid)
 {
 	for (uint32 i = 0; i < covers->n; i++)
 		if (covers->xids[i] == xid)
-			return false;
+			return true;
+	if (covers->n == TVIEW_ROW_COVERS_MAX)
+		return false;
 	if (covers->n == covers->allocated)
 	{
 		covers->allocated = Max(covers->allocated * 2, 8);
@@ -91,8 +94,9 @@ add_cover(Covers *covers, uint64 xid)
 
 /*
  * Adds the xids that the snapshot sees among one tag's marks; of a relation
- * tag only those marks that have one of the flags.  False when one of these
- * commits is not on disk (yet): its xid might be given out again.
+ * tag only those marks that have one of the flags.  False when they are too
+ * many, and when one of these commits is not on disk (yet): its xid might be
+ * given out again.
  */
 static bool
 cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
@@ -112,15 +116,16 @@ cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
 		if (writer->flush ? !tview_visibility_make_flushed(xid)
 						  : !tview_visibility_flushed(xid))
 			return false;
-		add_cover(covers, xid);
+		if (!add_cover(covers, xid))
+			return false;
 	}
 	return true;
 }
 
 /*
  * Covers the marks on whole relations.  False when nothing may be stored: own
- * changes of a whole relation, a command that is not MVCC-safe, or a commit
- * that is not flushed.
+ * changes of a whole relation, a command that is not MVCC-safe, a commit that is
+ * not flushed, or more commits than a row can cover.
  */
 static bool
 cover_relations(Writer *writer)
@@ -340,7 +345,8 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 		if (!cover_tag(writer, &covers, item->tags[i], 0))
 			return;
 	for (uint32 i = 0; i < writer->wild.n; i++)
-		add_cover(&covers, writer->wild.xids[i]);
+		if (!add_cover(&covers, writer->wild.xids[i]))
+			return;
 	if (put_own_key_first(writer->desc, item))
 		prepared->row.flags |= TVIEW_ROW_OWN_KEY;
 	prepared->row.ntags = item->ntags;
