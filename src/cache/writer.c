@@ -117,15 +117,15 @@ cover_tag(Writer *writer, Covers *covers, uint64 tag, uint16 flags)
 						  : !tview_visibility_flushed(xid))
 			return false;
 		if (!add_cover(covers, xid))
-			return false;
+			return false; /* too many */
 	}
 	return true;
 }
 
 /*
  * Covers the marks on whole relations.  False when nothing may be stored: own
- * changes of a whole relation, a command that is not MVCC-safe, a commit that is
- * not flushed, or more commits than a row can cover.
+ * changes of a whole relation, a command that is not MVCC-safe, a commit that
+ * is not flushed, or more commits than a row can cover.
  */
 static bool
 cover_relations(Writer *writer)
