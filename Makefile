@@ -21,6 +21,8 @@
 #			is quick, CASES="pk_prepared full_scan" selects
 #	make bench-check	instruction counts of a handful of paths against those
 #			in bench/instructions.txt; RECORD=1 writes that
+#	make versions	builds and tests on other versions of PostgreSQL, in chroots;
+#			PG="17 18" SUITES="unit regress"
 #	make demo	a private server with Debian's package catalogue
 #	make demo-stop	ends it
 
@@ -161,6 +163,9 @@ bench:
 bench-check:
 	@bench/check
 
+versions:
+	@ci/versions
+
 demo:
 	@examples/debian/demo
 
@@ -169,6 +174,7 @@ demo-stop:
 
 export PG_CONFIG T MAKE DURATION SESSIONS SEED TESTS JOBS CONTROL
 export VIEWS WORLD FAILURES
+export PG SUITES MIRROR
 export CASES SCALE ROUNDS LIMIT BIG SYNC PARALLEL SLICE PIN KEEP RECORD
 
-.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories random sqlsmith lint format coverage valgrind memory bench bench-check demo demo-stop
+.PHONY: clean clean-unit strict strict-bench stop-points test-databases test mutants soak histories random sqlsmith lint format coverage valgrind memory bench bench-check versions demo demo-stop
