@@ -7,6 +7,19 @@
 
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/prep.h"
+#include "utils/acl.h"
+#include "utils/guc_tables.h"
+#include "utils/regproc.h"
+#include "utils/selfuncs.h"
 #include "utils/tuplesort.h"
 
 /* The next datum of a sort, valid until the sort's next call or longer. */
@@ -17,6 +30,164 @@ tview_compat_sort_next(Tuplesortstate *sort, Datum *datum, bool *isnull)
 	return tuplesort_getdatum(sort, true, false, datum, isnull, NULL);
 #else
 	return tuplesort_getdatum(sort, true, datum, isnull, NULL);
+#endif
+}
+
+/* The oldest xid that the commit log knows, under XactTruncationLock. */
+static inline TransactionId
+tview_compat_oldest_clog_xid(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return TransamVariables->oldestClogXid;
+#else
+	return ShmemVariableCache->oldestClogXid;
+#endif
+}
+
+/* The parts of a possibly qualified name, or an error. */
+static inline List *
+tview_compat_qualified_name(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return stringToQualifiedNameList(name, NULL);
+#else
+	return stringToQualifiedNameList(name);
+#endif
+}
+
+/* True when the user owns the relation. */
+static inline bool
+tview_compat_owns_class(Oid relid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, GetUserId());
+#else
+	return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
+
+/* True when the user owns the foreign server. */
+static inline bool
+tview_compat_owns_server(Oid serverid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ForeignServerRelationId, serverid, GetUserId());
+#else
+	return pg_foreign_server_ownercheck(serverid, GetUserId());
+#endif
+}
+
+/* What the user may do in a schema. */
+static inline AclResult
+tview_compat_schema_aclcheck(Oid schemaid, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schemaid, GetUserId(), mode);
+#else
+	return pg_namespace_aclcheck(schemaid, GetUserId(), mode);
+#endif
+}
+
+/* True when the executor's check lets the query's range table pass. */
+static inline bool
+tview_compat_permitted(Query *query)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecCheckPermissions(query->rtable, query->rteperminfos, false);
+#else
+	return ExecCheckRTPerms(query->rtable, false);
+#endif
+}
+
+/*
+ * Whose privileges count for an entry of the range table that is planned.
+ * (Since 16 they are not in the entry, and those of a child nowhere but in
+ * what the planner knows of it.)
+ */
+static inline Oid
+tview_compat_rte_user(PlannerInfo *root, RangeTblEntry *rte)
+{
+	Oid userid = InvalidOid;
+
+#if PG_VERSION_NUM >= 160000
+	for (int i = 1; i < root->simple_rel_array_size; i++)
+		if (root->simple_rte_array[i] == rte &&
+			root->simple_rel_array[i] != NULL)
+			userid = root->simple_rel_array[i]->userid;
+#else
+	userid = rte->checkAsUser;
+#endif
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
+/* All settings, and how many there are. */
+static inline struct config_generic **
+tview_compat_settings(int *n)
+{
+#if PG_VERSION_NUM >= 160000
+	return get_guc_variables(n);
+#else
+	*n = GetNumConfigOptions();
+	return get_guc_variables();
+#endif
+}
+
+/* The entries below a join tree node, those of joins included. */
+static inline Relids
+tview_compat_jointree_relids(Node *jtnode)
+{
+#if PG_VERSION_NUM >= 160000
+	return get_relids_in_jointree(jtnode, true, true);
+#else
+	return get_relids_in_jointree(jtnode, true);
+#endif
+}
+
+/* How many elements an array has, as far as the planner knows. */
+static inline double
+tview_compat_array_length(PlannerInfo *root, Node *array)
+{
+#if PG_VERSION_NUM >= 170000
+	return estimate_array_length(root, array);
+#else
+	return estimate_array_length(array);
+#endif
+}
+
+/* A path that scans a foreign table. */
+static inline ForeignPath *
+tview_compat_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
+					   Cost startup, Cost total, List *pathkeys,
+					   Relids required_outer, List *private)
+{
+#if PG_VERSION_NUM >= 180000
+	return create_foreignscan_path(root, rel, NULL, rows, 0, startup, total,
+								   pathkeys, required_outer, NULL, NIL,
+								   private);
+#elif PG_VERSION_NUM >= 170000
+	return create_foreignscan_path(root, rel, NULL, rows, startup, total,
+								   pathkeys, required_outer, NULL, NIL,
+								   private);
+#else
+	return create_foreignscan_path(root, rel, NULL, rows, startup, total,
+								   pathkeys, required_outer, NULL, private);
+#endif
+}
+
+/* A path that computes what is above a scan. */
+static inline ForeignPath *
+tview_compat_upper_path(PlannerInfo *root, RelOptInfo *rel, PathTarget *target,
+						double rows, Cost startup, Cost total, List *private)
+{
+#if PG_VERSION_NUM >= 180000
+	return create_foreign_upper_path(root, rel, target, rows, 0, startup, total,
+									 NIL, NULL, NIL, private);
+#elif PG_VERSION_NUM >= 170000
+	return create_foreign_upper_path(root, rel, target, rows, startup, total,
+									 NIL, NULL, NIL, private);
+#else
+	return create_foreign_upper_path(root, rel, target, rows, startup, total,
+									 NIL, NULL, private);
 #endif
 }
 

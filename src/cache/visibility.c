@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xloginsert.h"
+#include "compat.h"
 #include "meta/tag.h"
 #include "cache/visibility.h"
 #include "catalog/pg_control.h"
@@ -89,7 +90,7 @@ look_up_outcome(uint64 xid)
 		return OUTCOME_ABORTED;
 	LWLockAcquire(XactTruncationLock, LW_SHARED);
 	if (next - xid > UINT64CONST(0x7fffffff) ||
-		TransactionIdPrecedes(xid32, ShmemVariableCache->oldestClogXid))
+		TransactionIdPrecedes(xid32, tview_compat_oldest_clog_xid()))
 		outcome = OUTCOME_FLUSHED;
 	else if (!TransactionIdDidCommit(xid32))
 		outcome = OUTCOME_ABORTED;

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/cost.h"
 
 #include "fdw/condition.h"
@@ -43,13 +44,13 @@
 
 /* Returns the number of elements of an array, 1 for one value. */
 double
-tview_cost_values(Expr *value, bool is_array)
+tview_cost_values(PlannerInfo *root, Expr *value, bool is_array)
 {
-	int n;
+	double n;
 
 	if (!is_array)
 		return 1.0;
-	n = estimate_array_length((Node *) value);
+	n = tview_compat_array_length(root, (Node *) value);
 	return n > 1 ? n : 1.0;
 }
 

@@ -32,6 +32,6 @@ extern double tview_cost_fetched(PlannerInfo *root, RelOptInfo *baserel,
 								 List *matches);
 
 /* Number of values that the matched condition compares with. */
-extern double tview_cost_values(Expr *value, bool is_array);
+extern double tview_cost_values(PlannerInfo *root, Expr *value, bool is_array);
 
 #endif /* TVIEW_COST_H */

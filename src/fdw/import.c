@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/import.h"
 
 #include "access/genam.h"
@@ -365,7 +366,7 @@ tviewImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 	import.schema = stmt->remote_schema;
 	import.server = GetForeignServer(serverOid)->servername;
 	import.is_named = stmt->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO;
-	acl = pg_namespace_aclcheck(import.schemaid, GetUserId(), ACL_USAGE);
+	acl = tview_compat_schema_aclcheck(import.schemaid, ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_SCHEMA, stmt->remote_schema);
 	import.json = tview_option_jsonb_as_json(serverOid);

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/path.h"
 
 #include "access/stratnum.h"
@@ -53,11 +54,11 @@ add_scan_path(PathSource *source, TviewPathChoice choice, double probes,
 	shape.rows = source->rows;
 	shape.nclauses = source->nclauses;
 	tview_cost_scan(source->desc, source->baserel, &shape, &startup, &total);
-	path = create_foreignscan_path(source->root, source->baserel, NULL,
-								   source->rows, startup, total, pathkeys,
-								   source->required_outer, NULL,
-								   list_make3_int(choice.kind, choice.direction,
-												  choice.driver));
+	path = tview_compat_scan_path(source->root, source->baserel, source->rows,
+								  startup, total, pathkeys,
+								  source->required_outer,
+								  list_make3_int(choice.kind, choice.direction,
+												 choice.driver));
 	add_path(source->baserel, (Path *) path);
 }
 
@@ -75,7 +76,8 @@ add_key_path(PathSource *source)
 
 	if (driver == NULL)
 		return false;
-	probes = tview_cost_values(driver->value, driver->condition.is_array);
+	probes = tview_cost_values(source->root, driver->value,
+							   driver->condition.is_array);
 	if (source->is_plain && !driver->condition.is_array)
 		pathkeys = tview_pathkey_of_one_row(source->root, source->baserel,
 											source->desc);
@@ -125,7 +127,8 @@ add_lookup_path(PathSource *source)
 
 		if (driver == NULL)
 			continue;
-		probes = tview_cost_values(driver->value, driver->condition.is_array);
+		probes = tview_cost_values(source->root, driver->value,
+								   driver->condition.is_array);
 		if (lookup->is_unique)
 			fetched = probes;
 		else

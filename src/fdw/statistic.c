@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/statistic.h"
 
 #include "access/htup_details.h"
@@ -66,9 +67,10 @@ find_root_column(TviewDesc *desc, AttrNumber attno, bool *is_unique)
  * at them otherwise.
  */
 static bool
-user_reads_root(TviewDesc *desc, RangeTblEntry *rte, AttrNumber attno)
+user_reads_root(TviewDesc *desc, PlannerInfo *root, RangeTblEntry *rte,
+				AttrNumber attno)
 {
-	Oid userid = OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
+	Oid userid = tview_compat_rte_user(root, rte);
 
 	return !desc->rls && rte->securityQuals == NIL &&
 		(pg_class_aclcheck(desc->rootid, userid, ACL_SELECT) == ACLCHECK_OK ||
@@ -120,7 +122,7 @@ supply_statistics(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum,
 		return false;
 	vardata->statsTuple = tuple;
 	vardata->freefunc = free_statistics;
-	vardata->acl_ok = user_reads_root(desc, rte, attno);
+	vardata->acl_ok = user_reads_root(desc, root, rte, attno);
 	return true;
 }
 

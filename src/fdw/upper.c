@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/upper.h"
 
 #include "fdw/condition.h"
@@ -109,12 +110,12 @@ tviewGetForeignUpperPaths(PlannerInfo *root, UpperRelationKind stage,
 		return;
 	output_rel->fdw_private = relation;
 	add_path(output_rel,
-			 (Path *) create_foreign_upper_path(
+			 (Path *) tview_compat_upper_path(
 				 root, output_rel, output_rel->reltarget, 1,
 				 scan->path.startup_cost,
 				 scan->path.total_cost + output_rel->reltarget->cost.startup +
 					 output_rel->reltarget->cost.per_tuple,
-				 NIL, NULL, list_make2(input_rel, scan)));
+				 list_make2(input_rel, scan)));
 }
 
 ForeignScan *

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/validator.h"
 
 #include <sys/stat.h>
@@ -224,7 +225,7 @@ check_view(const char *name, const char *value)
 
 	if (value[0] == '\0')
 		refuse_value(name, value, "Name the backing view as schema.view, quoted where SQL needs quotes.");
-	names = stringToQualifiedNameList(value);
+	names = tview_compat_qualified_name(value);
 	if (list_length(names) > 2)
 		refuse_value(name, value, "Name the backing view as schema.view, quoted where SQL needs quotes.");
 }

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "lineage/level.h"
 #include "lineage/problem.h"
 #include "lineage/relation.h"
@@ -244,7 +245,7 @@ build_level(TviewAnalysis *cx, Query *query, Oid viewid, TviewLevel *parent,
 	if (cx->lineage->problem != NULL)
 		return level;
 
-	level->members = get_relids_in_jointree((Node *) query->jointree, true);
+	level->members = tview_compat_jointree_relids((Node *) query->jointree);
 	collect_leaves(query->setOperations, &level->members);
 	while ((rtindex = bms_next_member(level->members, rtindex)) >= 0)
 		enter_item(cx, level, rtindex);

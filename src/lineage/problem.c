@@ -12,6 +12,9 @@
 #include "utils/lsyscache.h"
 
 /* Formats into palloc'd memory. */
+static char *format_text(const char *format, va_list args)
+	pg_attribute_printf(1, 0);
+
 static char *
 format_text(const char *format, va_list args)
 {

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "lineage/quals.h"
 #include "lineage/resolve.h"
 #include "nodes/nodeFuncs.h"
@@ -57,7 +58,7 @@ collect_below(List **quals, Node *jtnode, bool top)
 
 		foreach(lc, from->fromlist)
 			collect_below(quals, lfirst(lc), false);
-		add_conjuncts(quals, from->quals, get_relids_in_jointree(jtnode, true),
+		add_conjuncts(quals, from->quals, tview_compat_jointree_relids(jtnode),
 					  top);
 	}
 	else if (IsA(jtnode, JoinExpr))
@@ -68,11 +69,11 @@ collect_below(List **quals, Node *jtnode, bool top)
 		collect_below(quals, join->larg, false);
 		collect_below(quals, join->rarg, false);
 		if (join->jointype == JOIN_INNER)
-			scope = get_relids_in_jointree(jtnode, true);
+			scope = tview_compat_jointree_relids(jtnode);
 		else if (join->jointype == JOIN_LEFT)
-			scope = get_relids_in_jointree(join->rarg, true);
+			scope = tview_compat_jointree_relids(join->rarg);
 		else if (join->jointype == JOIN_RIGHT)
-			scope = get_relids_in_jointree(join->larg, true);
+			scope = tview_compat_jointree_relids(join->larg);
 		add_conjuncts(quals, join->quals, scope, false);
 	}
 }
@@ -106,10 +107,10 @@ find_nullable(Node *jtnode)
 	result = bms_join(find_nullable(join->larg), find_nullable(join->rarg));
 	if (join->jointype == JOIN_LEFT || join->jointype == JOIN_FULL)
 		result =
-			bms_add_members(result, get_relids_in_jointree(join->rarg, true));
+			bms_add_members(result, tview_compat_jointree_relids(join->rarg));
 	if (join->jointype == JOIN_RIGHT || join->jointype == JOIN_FULL)
 		result =
-			bms_add_members(result, get_relids_in_jointree(join->larg, true));
+			bms_add_members(result, tview_compat_jointree_relids(join->larg));
 	return result;
 }
 

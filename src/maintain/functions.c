@@ -11,6 +11,7 @@
 #include "cache/reader.h"
 #include "cache/writer.h"
 #include "catalog/namespace.h"
+#include "compat.h"
 #include "compute/compute.h"
 #include "foreign/foreign.h"
 #include "maintain/define.h"
@@ -44,7 +45,7 @@ refuse_in_recovery(const char *what)
 static void
 check_table_owner(Oid relid)
 {
-	if (!pg_class_ownercheck(relid, GetUserId()))
+	if (!tview_compat_owns_class(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE,
 					   get_rel_name(relid));
 }
@@ -60,7 +61,7 @@ find_tview(const char *name)
 		list_length(names) > 3)
 		return InvalidOid;
 	relid = RangeVarGetRelid(
-		makeRangeVarFromNameList(stringToQualifiedNameList(name)), NoLock,
+		makeRangeVarFromNameList(tview_compat_qualified_name(name)), NoLock,
 		true);
 	return OidIsValid(relid) && tview_meta_get(relid, true) ? relid
 															: InvalidOid;
@@ -73,7 +74,7 @@ reset_server(ForeignServer *server)
 	const char *failure;
 	TviewHandle *handle;
 
-	if (!pg_foreign_server_ownercheck(server->serverid, GetUserId()))
+	if (!tview_compat_owns_server(server->serverid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER,
 					   server->servername);
 	handle = tview_handle_attach(server->serverid, &failure);

@@ -15,6 +15,7 @@
 #include "catalog/pg_authid_d.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type_d.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "maintain/setting.h"
 #include "miscadmin.h"
@@ -27,8 +28,8 @@
 static struct config_generic *
 find_setting(const char *name)
 {
-	struct config_generic **settings = get_guc_variables();
-	int n = GetNumConfigOptions();
+	int n;
+	struct config_generic **settings = tview_compat_settings(&n);
 
 	for (int i = 0; i < n; i++)
 		if (pg_strcasecmp(settings[i]->name, name) == 0)

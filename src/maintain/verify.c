@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "cache/reader.h"
+#include "compat.h"
 #include "compute/compute.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -206,7 +207,7 @@ tview_verify(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	v.desc = tview_meta_get(relid, false);
-	if (!pg_class_ownercheck(relid, GetUserId()))
+	if (!tview_compat_owns_class(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE,
 					   get_rel_name(relid));
 	for (int i = 0; i < v.desc->nbases; i++)

@@ -16,6 +16,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "commands/defrem.h"
+#include "compat.h"
 #include "foreign/foreign.h"
 #include "meta/option.h"
 #include "miscadmin.h"
@@ -190,7 +191,7 @@ tview_option_parse_tables(const char *value, bool missing_ok)
 
 	foreach(lc, split_names(value))
 	{
-		List *parts = stringToQualifiedNameList(lfirst(lc));
+		List *parts = tview_compat_qualified_name(lfirst(lc));
 		Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(parts), NoLock,
 									 missing_ok);
 
@@ -203,7 +204,7 @@ tview_option_parse_tables(const char *value, bool missing_ok)
 Oid
 tview_option_view(const char *view, bool missing_ok)
 {
-	RangeVar *name = makeRangeVarFromNameList(stringToQualifiedNameList(view));
+	RangeVar *name = makeRangeVarFromNameList(tview_compat_qualified_name(view));
 
 	return RangeVarGetRelid(name, NoLock, missing_ok);
 }

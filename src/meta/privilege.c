@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class_d.h"
+#include "compat.h"
 #include "executor/executor.h"
 #include "lineage/relation.h"
 #include "meta/privilege.h"
@@ -25,7 +26,7 @@ is_refused(Node *node, void *context)
 		return false;
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, is_refused, context);
-	if (!ExecCheckRTPerms(((Query *) node)->rtable, false))
+	if (!tview_compat_permitted((Query *) node))
 		return true;
 	return query_tree_walker((Query *) node, is_refused, context, 0);
 }
