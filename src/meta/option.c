@@ -204,9 +204,10 @@ tview_option_parse_tables(const char *value, bool missing_ok)
 Oid
 tview_option_view(const char *view, bool missing_ok)
 {
-	RangeVar *name = makeRangeVarFromNameList(tview_compat_qualified_name(view));
+	List *parts = tview_compat_qualified_name(view);
 
-	return RangeVarGetRelid(name, NoLock, missing_ok);
+	return RangeVarGetRelid(makeRangeVarFromNameList(parts), NoLock,
+							missing_ok);
 }
 
 void

@@ -21,6 +21,8 @@ extern void
 tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern void tap_bail(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
+/* True where the store leaves LMDB's environments open (ITS#10095). */
+extern bool tap_lmdb_stays_open(void);
 /* Prints the plan; the program's exit code. */
 extern int tap_done(void);
 
