@@ -150,7 +150,8 @@ suite_pg_regress()
 		--dbname="tview_$suite" "${tests[@]}" \
 		>"$out/log" 2>&1 </dev/null || true
 	for line in "${tests[@]}"; do
-		if grep -qE "^(test|    ) +$line +\.\.\. ok" "$out/log"; then
+		# (since PostgreSQL 16 it speaks TAP)
+		if grep -qE "^(test|    ) +$line +\.\.\. ok|^ok [0-9]+ +[-+] $line " "$out/log"; then
 			record ok "$suite/$line"
 		else
 			record "not ok" "$suite/$line"
@@ -158,7 +159,7 @@ suite_pg_regress()
 			show_diff "$out" "$line"
 		fi
 	done
-	grep -qE '\.\.\. ' "$out/log" || show_head "$out/log"
+	grep -qE '\.\.\. |^(not )?ok ' "$out/log" || show_head "$out/log"
 }
 
 # The head of one test's part of regression.diffs.
