@@ -205,7 +205,7 @@ COMMIT;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
-SET force_parallel_mode = on;
+SELECT set_config(CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode' ELSE 'debug_parallel_query' END, 'on', false) AS parallel;
 SELECT * FROM chk.compare('in functions, with parallel plans');
 CREATE TABLE chk.wide AS SELECT i % 40 + 1 AS fk_part, i FROM generate_series(1, 2000) i;
 ANALYZE chk.wide;
