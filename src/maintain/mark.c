@@ -37,7 +37,7 @@ typedef struct Image
 {
 	TupleTableSlot *tuple; /* NULL: there is none */
 	TupleDesc tupdesc;
-	bool is_new;
+	bool is_marked; /* what was added for it is what the other one needs */
 } Image;
 
 /* Takes the row apart, up to the last column that matters to the base. */
@@ -147,33 +147,35 @@ add_mark(Oid serverid, const TviewMark *mark)
 
 /* Adds the marks of one image. */
 static void
-mark_image(const TviewBase *base, const Image *image, const Image *other)
+mark_image(const TviewBase *base, Image *image, const Image *other)
 {
 	/* a row that takes another key is another row, as far as look-ups go */
 	bool same_key = other->tuple && base->key != InvalidAttrNumber &&
 		same_value(image, other, base->key);
-	/* what has not changed has its mark from the old image */
-	bool is_second = image->is_new && other->tuple &&
-		(same_key || base->key == InvalidAttrNumber);
+	bool same_row =
+		other->tuple && (same_key || base->key == InvalidAttrNumber);
+	bool all_same = same_row;
 
+	if (other->is_marked)
+		return;
 	for (int i = 0; i < base->ntracked; i++)
 	{
 		TviewTrackedColumn *column = &base->tracked[i];
 		TviewMark mark = {.rel = base->sourceid};
+		bool same = same_row && same_value(image, other, column->attno);
 		Datum value;
 
+		all_same &= same;
 		if (!get_value(image, column->attno, &value))
 			continue;
-		if (!column->reaches && same_key &&
-			same_value(image, other, column->attno))
-			continue;
-		if (is_second && same_value(image, other, column->attno))
+		if (!column->reaches && same_key && same)
 			continue;
 		mark.tag = tview_meta_tag(&column->tagger, value);
 		if (set_pk(&mark, base, image) && column->is_key)
 			mark.flags |= TVIEW_MARK_IS_KEY;
 		add_mark(base->serverid, &mark);
 	}
+	image->is_marked = all_same;
 }
 
 /* touch(rel): once per transaction and relation. */
@@ -203,8 +205,6 @@ tview_mark_row(PG_FUNCTION_ARGS)
 	if (base == NULL)
 		return PointerGetDatum(NULL);
 	old.tupdesc = new.tupdesc = tupdesc;
-	old.is_new = false;
-	new.is_new = true;
 	old.tuple = inserted ? NULL : data->tg_trigslot;
 	if (inserted)
 		new.tuple = data->tg_trigslot;
@@ -218,6 +218,7 @@ tview_mark_row(PG_FUNCTION_ARGS)
 			continue;
 		open_image(&old, base);
 		open_image(&new, base);
+		old.is_marked = new.is_marked = false;
 		if (old.tuple && new.tuple && !is_relevant(base, &old, &new))
 			continue;
 		if (base->touch)

@@ -184,6 +184,28 @@ for my $writer ('that has the files open', 'that is new', 'that cannot open them
 	$_->quit for $reader, $other;
 }
 
+# A writer that has its files open, its plan and its locks: only what the first
+# reader of other files has said, before it gave these a floor, can tell it
+# that its own have gone.
+for my $when ('before its transaction', 'amid its transaction')
+{
+	my $writer = $node->background_psql('postgres', on_error_stop => 0);
+	$writer->query_safe('SET plan_cache_mode = force_generic_plan;'
+		. ' PREPARE rename AS UPDATE app.tb_user SET name = $2 WHERE pk_user = $1');
+	# it takes its own announcement in at the second, and looks at the third
+	$writer->query_safe("EXECUTE rename(4, 'before $_')") for 1 .. 3;
+	# what a transaction without an xid needs to get one
+	$writer->query_safe("BEGIN; EXECUTE rename(-1, 'nobody')") if $when eq 'amid its transaction';
+	unlink "$directory/control";
+	ok(wait_for(sub { $node->safe_psql('postgres', 'SELECT count(*) FROM app.tv_user');
+			figures($node, 'postgres', 'SELECT * FROM app.tv_user WHERE pk_user = 4')->{served} }, 30),
+		"others have other files, $when");
+	$writer->query_safe("EXECUTE rename(4, 'after')");
+	$writer->query_safe('COMMIT') if $when eq 'amid its transaction';
+	is_equal($node, 'postgres', "a writer whose files went $when");
+	$writer->quit;
+}
+
 $node->stop;
 
 done_testing();
