@@ -19,11 +19,11 @@
 typedef struct TviewPending
 {
 	Oid serverid;
-	TviewMarkSet *marks; /* xid is not set yet */
-	void *known;		 /* marks that are in the set; NULL: they are few */
-	void *relations;	 /* counts per relation */
-	bool has_all;		 /* some relation is marked as a whole */
-	bool wake;			 /* a worker shall look at the marks (wake.h) */
+	TviewMarkSet *marks;	   /* xid is not set yet */
+	void *known;			   /* marks that are in the set; NULL: they are few */
+	void *relations;		   /* counts per relation */
+	bool has_all;			   /* some relation is marked as a whole */
+	bool wake;				   /* a worker shall look at the marks (wake.h) */
 	struct TviewPending *next; /* another server's */
 } TviewPending;
 
