@@ -20,7 +20,7 @@ typedef struct TviewPending
 {
 	Oid serverid;
 	TviewMarkSet *marks;	   /* xid is not set yet */
-	void *known;			   /* marks that are in the set; NULL: they are few */
+	void *known;			   /* the marks in the set; NULL: they are few */
 	void *relations;		   /* counts per relation */
 	bool has_all;			   /* some relation is marked as a whole */
 	bool wake;				   /* a worker shall look at the marks (wake.h) */
