@@ -8,12 +8,18 @@
  * transaction ended.
  *
  * A control file that has lost its name (deleted by hand, or by a writer who
- * could not open it) is noticed by looking whether it still has one.  Writers
- * look each time.  Readers are spared that system call: a writer announces the
- * files that it has attached to, and those that it could not open, through
- * PostgreSQL's queue of invalidation messages before it publishes, and whoever
- * reads takes these messages in after its snapshot was taken.  So a reader
- * that sees the writer's transaction has looked since.
+ * could not open it) is noticed by looking whether it still has one.  That is
+ * a system call, and spared to whoever knows that nobody has said anything
+ * since it looked.  What has to be said goes through PostgreSQL's queue of
+ * invalidation messages:
+ *
+ * - A writer announces the files that it has attached to, and those that it
+ *   could not open, before it publishes.  Readers take the messages in after
+ *   their snapshot was taken: one that sees the writer's transaction has
+ *   looked since.
+ * - Whoever gives an epoch its floor announces that first.  Writers take the
+ *   messages in when they publish, so after they got their xid: one that has
+ *   not looked since has an xid below that floor, as if it had found no epoch.
  */
 #include "postgres.h"
 
@@ -46,6 +52,7 @@
 #define FROM_THE_FUTURE "the store is newer than the database cluster"
 
 static HTAB *handles = NULL;
+static TviewHandle *found_last = NULL; /* handles are never removed */
 
 /* A changed server: its options are read again at the next use. */
 static void
@@ -85,7 +92,7 @@ take_announcement(Datum arg, Oid relid)
 		handle->linked = false;
 }
 
-/* Makes every reader look whether its control file still has its name. */
+/* Makes everybody look whether its control file still has its name. */
 static void
 announce(TviewHandle *handle)
 {
@@ -120,6 +127,8 @@ find_handle(Oid serverid)
 	bool found;
 	TviewHandle *handle;
 
+	if (found_last && found_last->serverid == serverid)
+		return found_last;
 	if (handles == NULL)
 	{
 		HASHCTL ctl = {.keysize = sizeof(Oid),
@@ -133,6 +142,7 @@ find_handle(Oid serverid)
 		memset(handle, 0, sizeof(TviewHandle));
 		handle->serverid = serverid;
 	}
+	found_last = handle;
 	return handle;
 }
 
@@ -249,11 +259,11 @@ has_its_name(TviewHandle *handle)
 }
 
 /*
- * The handle, attached to the files that stand in its directory now, or when
- * the messages were taken in.
+ * The handle, attached to the files that stood in its directory when the
+ * messages were taken in.
  */
 static TviewHandle *
-attached_handle(Oid serverid, bool for_writing)
+attached_handle(Oid serverid)
 {
 	TviewHandle *handle = find_handle(serverid);
 
@@ -271,7 +281,8 @@ attached_handle(Oid serverid, bool for_writing)
 		}
 		load_options(handle);
 	}
-	if (handle->store && (for_writing || !handle->linked) &&
+	if (handle->store &&
+		(!handle->linked || tview_store_epoch(handle->store) == 0) &&
 		!has_its_name(handle))
 		detach(handle);
 	handle->failure = NULL;
@@ -283,7 +294,7 @@ attached_handle(Oid serverid, bool for_writing)
 TviewHandle *
 tview_handle_attach(Oid serverid, const char **failure)
 {
-	TviewHandle *handle = attached_handle(serverid, false);
+	TviewHandle *handle = attached_handle(serverid);
 
 	*failure = find_handle(serverid)->failure;
 	return handle;
@@ -353,6 +364,7 @@ enter_epoch(TviewHandle *handle)
 	}
 	if (tview_store_floor(handle->store) == PG_UINT64_MAX)
 	{
+		announce(handle);
 		TVIEW_STOP("revive.floor");
 		tview_store_set_floor(handle->store, tview_visibility_next_xid());
 	}
@@ -362,7 +374,7 @@ enter_epoch(TviewHandle *handle)
 TviewHandle *
 tview_handle_open(Oid serverid, const char **failure)
 {
-	TviewHandle *handle = attached_handle(serverid, false);
+	TviewHandle *handle = attached_handle(serverid);
 
 	if (handle && enter_epoch(handle))
 		return handle;
@@ -396,10 +408,13 @@ orphan_store(TviewHandle *handle)
 TviewHandle *
 tview_handle_open_log(Oid serverid)
 {
-	TviewHandle *handle = attached_handle(serverid, true);
+	TviewHandle *handle;
 	uint64 epoch = 0;
 	TviewStoreStatus status;
 
+	/* what was announced before our xid was assigned */
+	AcceptInvalidationMessages();
+	handle = attached_handle(serverid);
 	if (handle == NULL)
 	{
 		handle = find_handle(serverid);

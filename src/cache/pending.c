@@ -1,7 +1,9 @@
 /*
  * pending.c
- *		See pending.h.  Everything lives in one memory context that is deleted
- *		when the transaction ends.
+ *		See pending.h.  Everything lives in one memory context.  It is deleted
+ *		when the transaction ends, unless there was one server and a handful of
+ *		marks: making it anew would cost each small transaction more than the
+ *		marks do.
  */
 #include "postgres.h"
 
@@ -49,6 +51,7 @@ typedef struct RelationSlot
 	uint32 rel;
 	bool all; /* collapsed, or marked as a whole */
 	bool gone;
+	bool touched;
 	int count;
 	char status;
 } RelationSlot;
@@ -74,7 +77,8 @@ typedef struct Statement
 } Statement;
 
 static MemoryContext pending_context = NULL;
-static List *servers = NIL; /* of TviewPending */
+static TviewPending *first_pending = NULL;
+static TviewPending *spare = NULL; /* an empty set, of no server */
 static Statement *statements = NULL;
 static int nstatements = 0;
 static int statements_allocated = 0;
@@ -102,29 +106,28 @@ get_context(void)
 TviewPending *
 tview_pending_find(Oid serverid)
 {
-	ListCell *lc;
+	TviewPending *pending = first_pending;
 
-	foreach(lc, servers)
-	{
-		TviewPending *pending = lfirst(lc);
-
-		if (pending->serverid == serverid)
-			return pending;
-	}
-	return NULL;
+	while (pending != NULL && pending->serverid != serverid)
+		pending = pending->next;
+	return pending;
 }
 
 static TviewPending *
 create_pending(Oid serverid)
 {
-	MemoryContext old = MemoryContextSwitchTo(get_context());
-	TviewPending *pending = palloc0(sizeof(TviewPending));
+	TviewPending *pending = spare;
 
+	if (pending == NULL)
+	{
+		pending = MemoryContextAllocZero(get_context(), sizeof(TviewPending));
+		pending->marks = tview_markset_create(pending_context, 0);
+		pending->relations = relation_create(pending_context, 4, NULL);
+	}
+	spare = NULL;
 	pending->serverid = serverid;
-	pending->marks = tview_markset_create(pending_context, 0);
-	pending->relations = relation_create(pending_context, 4, NULL);
-	servers = lappend(servers, pending);
-	MemoryContextSwitchTo(old);
+	pending->next = first_pending;
+	first_pending = pending;
 	return pending;
 }
 
@@ -136,7 +139,7 @@ get_relation(TviewPending *pending, Oid relid)
 
 	if (!found)
 	{
-		slot->all = slot->gone = false;
+		slot->all = slot->gone = slot->touched = false;
 		slot->count = 0;
 	}
 	return slot;
@@ -149,7 +152,7 @@ add_all(TviewPending *pending, RelationSlot *relation, uint16 flags)
 					  .rel = relation->rel,
 					  .flags = flags | TVIEW_MARK_ALL};
 
-	relation->all = true;
+	relation->all = pending->has_all = true;
 	if (flags & TVIEW_MARK_GONE)
 		relation->gone = true;
 	tview_markset_add(pending->marks, &mark);
@@ -232,14 +235,31 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 	}
 	relation->count++;
 	tview_markset_add(pending->marks, mark);
+	if (mark->flags & TVIEW_MARK_TOUCH)
+		relation->touched = true;
 	return true;
+}
+
+bool
+tview_pending_is_saturated(Oid serverid, Oid relid, bool touch)
+{
+	TviewPending *pending = tview_pending_find(serverid);
+	RelationSlot *slot;
+
+	if (pending == NULL || !pending->has_all)
+		return false;
+	slot = relation_lookup(pending->relations, relid);
+	return slot && slot->all && (slot->touched || !touch);
 }
 
 bool
 tview_pending_is_all(const TviewPending *pending, Oid relid)
 {
-	RelationSlot *slot = relation_lookup(pending->relations, relid);
+	RelationSlot *slot;
 
+	if (!pending->has_all)
+		return false;
+	slot = relation_lookup(pending->relations, relid);
 	return slot && slot->all;
 }
 
@@ -287,26 +307,38 @@ tview_pending_collapse(TviewPending *pending)
 void
 tview_pending_each(void (*visitor)(TviewPending *pending))
 {
-	ListCell *lc;
-
-	foreach(lc, servers)
-		visitor(lfirst(lc));
+	for (TviewPending *pending = first_pending; pending != NULL;
+		 pending = pending->next)
+		visitor(pending);
 }
 
 bool
 tview_pending_is_empty(void)
 {
-	return servers == NIL;
+	return first_pending == NULL;
 }
 
 void
 tview_pending_clear(void)
 {
-	if (pending_context)
-		MemoryContextDelete(pending_context);
-	pending_context = NULL;
-	servers = NIL;
+	TviewPending *pending = first_pending;
+
 	nstatements = 0;
+	if (pending == NULL)
+		return;
+	first_pending = NULL;
+	if (pending->next == NULL && pending->known == NULL &&
+		tview_markset_end(pending->marks) <= KNOWN_FEW)
+	{
+		tview_markset_reset(pending->marks, 0);
+		relation_reset(pending->relations);
+		pending->has_all = pending->wake = false;
+		spare = pending;
+		return;
+	}
+	MemoryContextDelete(pending_context);
+	pending_context = NULL;
+	spare = NULL;
 }
 
 void

@@ -19,10 +19,12 @@
 typedef struct TviewPending
 {
 	Oid serverid;
-	TviewMarkSet *marks; /* xid is not set yet */
-	void *known;		 /* marks that are in the set; NULL: they are few */
-	void *relations;	 /* counts per relation */
-	bool wake;			 /* a worker shall look at the marks (wake.h) */
+	TviewMarkSet *marks;	   /* xid is not set yet */
+	void *known;			   /* the marks in the set; NULL: they are few */
+	void *relations;		   /* counts per relation */
+	bool has_all;			   /* some relation is marked as a whole */
+	bool wake;				   /* a worker shall look at the marks (wake.h) */
+	struct TviewPending *next; /* another server's */
 } TviewPending;
 
 extern int tview_pending_max_marks; /* GUC */
@@ -34,6 +36,12 @@ extern TviewPending *tview_pending_find(Oid serverid);
 
 /* Adds a mark (xid is ignored); creates the set.  True when it is new. */
 extern bool tview_pending_add(Oid serverid, const TviewMark *mark);
+
+/*
+ * True when no mark on values of relid (nor touch(relid), if that is asked for)
+ * would change the set: all(relid) is in it.
+ */
+extern bool tview_pending_is_saturated(Oid serverid, Oid relid, bool touch);
 
 /* True when the set holds a mark all(relid), or gone. */
 extern bool tview_pending_is_all(const TviewPending *pending, Oid relid);
@@ -55,7 +63,10 @@ extern void tview_pending_collapse(TviewPending *pending);
 extern void tview_pending_each(void (*visitor)(TviewPending *pending));
 extern bool tview_pending_is_empty(void);
 
-/* Forgets everything: the transaction has ended. */
+/*
+ * Forgets everything: the transaction has ended.  The memory of a small set is
+ * kept for the next transaction.
+ */
 extern void tview_pending_clear(void);
 
 /* ---- statements under way ---- */

@@ -15,11 +15,11 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/xact.h"
 #include "cache/pending.h"
 #include "commands/trigger.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "maintain/mark.h"
 #include "maintain/xact.h"
@@ -32,45 +32,22 @@ PG_FUNCTION_INFO_V1(tview_mark_statement_begin);
 PG_FUNCTION_INFO_V1(tview_mark_statement_end);
 PG_FUNCTION_INFO_V1(tview_mark_truncate);
 
-/* Columns of tables that have no more need no memory of their own. */
-#define COLUMNS_AT_HAND 64
-
 /* One image of the changed row. */
 typedef struct Image
 {
-	HeapTuple tuple; /* NULL: there is none */
+	TupleTableSlot *tuple; /* NULL: there is none */
 	TupleDesc tupdesc;
-	Datum *values;
-	bool *nulls;
-	Datum values_at_hand[COLUMNS_AT_HAND];
-	bool nulls_at_hand[COLUMNS_AT_HAND];
+	bool is_marked; /* what was added for it is what the other one needs */
 } Image;
 
-/* Takes the tuple apart. */
+/* Takes the row apart, up to the last column that matters to the base. */
 static void
-open_image(Image *image, HeapTuple tuple, TupleDesc tupdesc)
+open_image(const Image *image, const TviewBase *base)
 {
-	image->tuple = tuple;
-	image->tupdesc = tupdesc;
-	image->values = image->values_at_hand;
-	image->nulls = image->nulls_at_hand;
-	if (tuple == NULL)
-		return;
-	if (tupdesc->natts > COLUMNS_AT_HAND)
-	{
-		image->values = palloc(tupdesc->natts * sizeof(Datum));
-		image->nulls = palloc(tupdesc->natts * sizeof(bool));
-	}
-	heap_deform_tuple(tuple, tupdesc, image->values, image->nulls);
-}
-
-static void
-close_image(Image *image)
-{
-	if (image->tuple == NULL || image->values == image->values_at_hand)
-		return;
-	pfree(image->values);
-	pfree(image->nulls);
+	if (image->tuple != NULL)
+		slot_getsomeattrs(image->tuple,
+						  base->all_used ? image->tupdesc->natts
+										 : base->last_used);
 }
 
 /* Raises when a trigger function is called as anything else. */
@@ -85,12 +62,12 @@ get_trigger(FunctionCallInfo fcinfo, const char *name)
 }
 
 /* The value of a column; missing images and NULLs have none. */
-static bool
+static inline bool
 get_value(const Image *image, AttrNumber attno, Datum *value)
 {
-	if (image->tuple == NULL || image->nulls[attno - 1])
+	if (image->tuple == NULL || image->tuple->tts_isnull[attno - 1])
 		return false;
-	*value = image->values[attno - 1];
+	*value = image->tuple->tts_values[attno - 1];
 	return true;
 }
 
@@ -98,24 +75,29 @@ get_value(const Image *image, AttrNumber attno, Datum *value)
  * True when both images have bitwise the same value; a TOAST pointer equals
  * itself only.
  */
-static bool
+static inline bool
 same_value(const Image *a, const Image *b, AttrNumber attno)
 {
 	Form_pg_attribute att = TupleDescAttr(a->tupdesc, attno - 1);
-	bool null_a = a->nulls[attno - 1];
-	bool null_b = b->nulls[attno - 1];
+	bool null_a = a->tuple->tts_isnull[attno - 1];
+	bool null_b = b->tuple->tts_isnull[attno - 1];
+	Datum value_a = a->tuple->tts_values[attno - 1];
+	Datum value_b = b->tuple->tts_values[attno - 1];
 
 	if (null_a || null_b)
 		return null_a && null_b;
-	return datumIsEqual(a->values[attno - 1], b->values[attno - 1],
-						att->attbyval, att->attlen);
+	if (att->attbyval)
+		return value_a == value_b;
+	return datumIsEqual(value_a, value_b, false, att->attlen);
 }
 
 /* True when the update changed a column that some view reads. */
 static bool
 is_relevant(const TviewBase *base, const Image *old, const Image *new)
 {
-	for (int i = 0; i < old->tupdesc->natts; i++)
+	int natts = base->all_used ? old->tupdesc->natts : base->last_used;
+
+	for (int i = 0; i < natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(old->tupdesc, i);
 
@@ -165,28 +147,35 @@ add_mark(Oid serverid, const TviewMark *mark)
 
 /* Adds the marks of one image. */
 static void
-mark_image(const TviewBase *base, const Image *image, const Image *other)
+mark_image(const TviewBase *base, Image *image, const Image *other)
 {
 	/* a row that takes another key is another row, as far as look-ups go */
 	bool same_key = other->tuple && base->key != InvalidAttrNumber &&
 		same_value(image, other, base->key);
+	bool same_row =
+		other->tuple && (same_key || base->key == InvalidAttrNumber);
+	bool all_same = same_row;
 
+	if (other->is_marked)
+		return;
 	for (int i = 0; i < base->ntracked; i++)
 	{
 		TviewTrackedColumn *column = &base->tracked[i];
 		TviewMark mark = {.rel = base->sourceid};
+		bool same = same_row && same_value(image, other, column->attno);
 		Datum value;
 
+		all_same &= same;
 		if (!get_value(image, column->attno, &value))
 			continue;
-		if (!column->reaches && same_key &&
-			same_value(image, other, column->attno))
+		if (!column->reaches && same_key && same)
 			continue;
 		mark.tag = tview_meta_tag(&column->tagger, value);
 		if (set_pk(&mark, base, image) && column->is_key)
 			mark.flags |= TVIEW_MARK_IS_KEY;
 		add_mark(base->serverid, &mark);
 	}
+	image->is_marked = all_same;
 }
 
 /* touch(rel): once per transaction and relation. */
@@ -215,13 +204,21 @@ tview_mark_row(PG_FUNCTION_ARGS)
 
 	if (base == NULL)
 		return PointerGetDatum(NULL);
-	open_image(&old, inserted ? NULL : data->tg_trigtuple, tupdesc);
+	old.tupdesc = new.tupdesc = tupdesc;
+	old.tuple = inserted ? NULL : data->tg_trigslot;
 	if (inserted)
-		open_image(&new, data->tg_trigtuple, tupdesc);
+		new.tuple = data->tg_trigslot;
 	else
-		open_image(&new, updated ? data->tg_newtuple : NULL, tupdesc);
+		new.tuple = updated ? data->tg_newslot : NULL;
 	for (; base; base = base->next)
 	{
+		/* most rows of a large statement come to this */
+		if (tview_pending_is_saturated(base->serverid, base->sourceid,
+									   base->touch))
+			continue;
+		open_image(&old, base);
+		open_image(&new, base);
+		old.is_marked = new.is_marked = false;
 		if (old.tuple && new.tuple && !is_relevant(base, &old, &new))
 			continue;
 		if (base->touch)
@@ -231,8 +228,6 @@ tview_mark_row(PG_FUNCTION_ARGS)
 		if (new.tuple)
 			mark_image(base, &new, &old);
 	}
-	close_image(&new);
-	close_image(&old);
 	return PointerGetDatum(NULL);
 }
 

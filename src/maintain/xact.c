@@ -63,7 +63,7 @@ relieve(TviewHandle *handle)
 	static const TviewSettleBudget half = {.marks = 2048, .rows = 2000};
 	static const TviewSettleBudget full = {
 		.marks = 65536, .rows = 20000, .pressure = true};
-	uint64 used = tview_log_tail(handle->store) - tview_log_head(handle->store);
+	uint64 used = tview_log_used(handle->store);
 	uint64 capacity = tview_log_capacity(handle->store);
 	const char *failure;
 
@@ -150,11 +150,8 @@ wake(TviewPending *pending)
 void
 tview_xact_note_mark(Oid serverid)
 {
-	TviewPending *pending = tview_pending_find(serverid);
-
-	tview_xact_arm();
 	if (publishing_is_over)
-		publish(pending);
+		publish(tview_pending_find(serverid));
 }
 
 void

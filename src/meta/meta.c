@@ -386,13 +386,19 @@ tview_meta_get(Oid relid, bool missing_ok)
 TviewBase *
 tview_meta_base(Oid relid)
 {
-	BaseEntry *entry = hash_search(bases, &relid, HASH_FIND, NULL);
+	static BaseEntry *last = NULL; /* entries are never removed */
+	BaseEntry *entry = last;
 	TviewBase *first;
 	uint64 before;
 	bool found;
 
+	if (entry == NULL || entry->relid != relid)
+		entry = hash_search(bases, &relid, HASH_FIND, NULL);
 	if (entry != NULL && !entry->stale)
+	{
+		last = entry;
 		return entry->first;
+	}
 
 	before = messages;
 	first = tview_watch_build(relid, context);

@@ -152,6 +152,7 @@ typedef struct TviewBase
 	bool all_used;		   /* any column may be read */
 	/* else: attributes of relid, offset like pull_varattnos has them */
 	Bitmapset *used;
+	AttrNumber last_used; /* the last of those, the tracked ones and the key */
 	int ntracked;
 	TviewTrackedColumn *tracked;
 	/* the same table for another server, source, or key column */

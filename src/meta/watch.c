@@ -135,6 +135,20 @@ add_source(TviewBase *first, Oid relid, const TviewSourceRecord *source)
 	return first;
 }
 
+/* The last column that a trigger looks at, unless it looks at all. */
+static AttrNumber
+last_used(const TviewBase *base)
+{
+	AttrNumber last = Max(base->key, 0);
+	int member = -1;
+
+	while ((member = bms_next_member(base->used, member)) >= 0)
+		last = Max(last, member + FirstLowInvalidHeapAttributeNumber);
+	for (int i = 0; i < base->ntracked; i++)
+		last = Max(last, base->tracked[i].attno);
+	return last;
+}
+
 TviewBase *
 tview_watch_build(Oid relid, MemoryContext parent)
 {
@@ -156,6 +170,8 @@ tview_watch_build(Oid relid, MemoryContext parent)
 	foreach(lc, sources)
 		if (((TviewSourceRecord *) lfirst(lc))->key_att == InvalidAttrNumber)
 			first = add_source(first, relid, lfirst(lc));
+	for (TviewBase *base = first; base != NULL; base = base->next)
+		base->last_used = last_used(base);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, parent);
 	return first;

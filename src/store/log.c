@@ -42,6 +42,13 @@ tview_log_capacity(TviewStore *store)
 	return store->capacity;
 }
 
+/* Records that stood there when this process appended last, or tried to. */
+uint64_t
+tview_log_used(TviewStore *store)
+{
+	return store->used;
+}
+
 /* Takes the append lock of the entered epoch, or resets that epoch. */
 static TviewStoreStatus
 lock_log(TviewStore *store)
@@ -84,8 +91,10 @@ fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks,
 	if (first < n)
 		memcpy(store->records, marks + first, (n - first) * sizeof(TviewMark));
 	for (size_t i = 0; i < n; i++)
-		store->sums[(position + i) % store->capacity] =
-			sum_of(position + i, &marks[i]);
+	{
+		store->sums[slot] = sum_of(position + i, &marks[i]);
+		slot = slot + 1 < store->capacity ? slot + 1 : 0;
+	}
 }
 
 /* True when the records are those of the position, and undamaged. */
@@ -137,10 +146,9 @@ flush_slots(TviewStore *store, uint64_t slot, size_t n)
  * be, and the tail is before this returns.
  */
 static int
-push(TviewStore *store, const TviewMark *marks, size_t n)
+push(TviewStore *store, uint64_t tail, const TviewMark *marks, size_t n)
 {
 	TviewRing *ring = store->ring;
-	uint64_t tail = tview_log_tail(store);
 	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
 	int rc = 0;
 
@@ -168,14 +176,16 @@ push(TviewStore *store, const TviewMark *marks, size_t n)
 	return sync ? tview_ring_flush_header(store) : 0;
 }
 
-/* Free slots; none when head and tail are impossible.  Under the lock. */
+/*
+ * Free slots with that tail; none when head and tail are impossible.  Under
+ * the lock.
+ */
 static uint64_t
-room_of(TviewStore *store)
+room_of(TviewStore *store, uint64_t tail)
 {
-	uint64_t head = tview_log_head(store);
-	uint64_t tail = tview_log_tail(store);
+	uint64_t used = tail - tview_log_head(store);
 
-	return tail - head <= store->capacity ? store->capacity - (tail - head) : 0;
+	return used <= store->capacity ? store->capacity - used : 0;
 }
 
 /* Appends, all or none; see store.h. */
@@ -183,6 +193,8 @@ TviewStoreStatus
 tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 {
 	TviewStoreStatus status;
+	uint64_t tail;
+	uint64_t room;
 	int rc = 0;
 
 	if (n == 0)
@@ -191,10 +203,16 @@ tview_log_append(TviewStore *store, const TviewMark *marks, size_t n)
 	status = lock_log(store);
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (n > room_of(store))
+	tail = tview_log_tail(store);
+	room = room_of(store, tail);
+	store->used = store->capacity - room;
+	if (n > room)
 		status = TVIEW_STORE_LOG_FULL;
 	else if (tview_store_is_current(store))
-		rc = push(store, marks, n);
+	{
+		rc = push(store, tail, marks, n);
+		store->used += n;
+	}
 	tview_mutex_unlock(&store->ring->append_mutex);
 	if (rc != 0)
 	{
@@ -255,10 +273,12 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep,
 		rc = EINVAL;
 	else if (newhead > tview_log_head(store))
 	{
-		if (nkeep > room_of(store))
+		uint64_t tail = tview_log_tail(store);
+
+		if (nkeep > room_of(store, tail))
 			status = TVIEW_STORE_LOG_FULL;
 		else if (nkeep > 0)
-			rc = push(store, keep, nkeep);
+			rc = push(store, tail, keep, nkeep);
 		TVIEW_STOP("log.keep");
 		if (status == TVIEW_STORE_OK && rc == 0)
 			atomic_store_explicit(&ring->head, tview_checksum_seal(newhead),

@@ -189,6 +189,8 @@ extern void tview_store_note_wal(TviewStore *store, uint64_t lsn);
 extern uint64_t tview_log_head(TviewStore *store); /* acquire load */
 extern uint64_t tview_log_tail(TviewStore *store); /* acquire load */
 extern uint64_t tview_log_capacity(TviewStore *store);
+/* Records that stood there when this process appended last, or tried to. */
+extern uint64_t tview_log_used(TviewStore *store);
 /*
  * Appends n records, all or none, in the epoch that the caller entered.
  * LOG_FULL when there is no room, RESET when the epoch is another one.  A

@@ -166,6 +166,7 @@ struct TviewStore
 	TviewMark *records;
 	uint32_t *sums; /* of the records */
 	uint64_t capacity;
+	uint64_t used; /* of it, at the last append */
 	MDB_env *env;
 	MDB_dbi main_dbi;
 	uint64_t env_map_size;

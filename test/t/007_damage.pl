@@ -184,6 +184,39 @@ for my $writer ('that has the files open', 'that is new', 'that cannot open them
 	$_->quit for $reader, $other;
 }
 
+# A writer that has its files open: only what the first reader of other files
+# has said, before it gave these a floor, can tell it that its own have gone.
+# Amid its statement, when it waits in the trigger, it has no xid yet and takes
+# nothing in any more for its locks.
+$node->safe_psql('postgres', <<'EOF');
+CREATE FUNCTION app.wait() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END';
+CREATE TRIGGER wait BEFORE INSERT ON app.tb_user FOR EACH ROW EXECUTE FUNCTION app.wait();
+EOF
+for my $when ('before its statement', 'amid its statement')
+{
+	my $writer = $node->background_psql('postgres', on_error_stop => 0);
+	my $other = $node->background_psql('postgres', on_error_stop => 0);
+	my $pk = $when eq 'amid its statement' ? 901 : 902;
+	my $insert = "INSERT INTO app.tb_user (pk_user, name) VALUES ($pk, 'new')";
+	# it takes its own announcement in at the second, and looks at the third
+	$writer->query_safe("$insert; DELETE FROM app.tb_user WHERE pk_user = $pk") for 1 .. 3;
+	if ($when eq 'amid its statement')
+	{
+		$other->query_safe('SELECT pg_advisory_lock(7)');
+		$writer->query_until(qr/begun/, "\\echo begun\n$insert;\n");
+		ok(wait_for(sub { $node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") }, 30), 'it waits');
+	}
+	unlink "$directory/control";
+	ok(wait_for(sub { $node->safe_psql('postgres', 'SELECT count(*) FROM app.tv_user');
+			figures($node, 'postgres', 'SELECT * FROM app.tv_user')->{bypass} eq '' }, 30),
+		"others have other files, $when");
+	$other->query_safe('SELECT pg_advisory_unlock_all()');
+	$writer->query_safe($when eq 'amid its statement' ? 'SELECT 1' : $insert);
+	is_equal($node, 'postgres', "a writer whose files went $when");
+	$_->quit for $writer, $other;
+}
+
 $node->stop;
 
 done_testing();

@@ -73,6 +73,7 @@ test_basics(void)
 	tap_is(tview_log_append(store, marks, 25), TVIEW_STORE_LOG_FULL,
 		   "25 more do not fit");
 	tap_is(tview_log_append(store, marks + 1000, 24), TVIEW_STORE_OK, "24 do");
+	tap_is(tview_log_used(store), 1024, "... and the log is full");
 	tap_ok(tview_log_read(store, 0, 1024, out) == TVIEW_STORE_OK &&
 			   memcmp(out, marks, 1024 * sizeof(TviewMark)) == 0,
 		   "read all");
