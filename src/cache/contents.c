@@ -120,8 +120,8 @@ tview_contents_find_hollow(TviewHandle *handle, Oid relid, bool first,
 	*more = false;
 	if (tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
 		return 0;
-	status = tview_index_find(txn, relid, TVIEW_INDEX_HOLLOW, first, *after,
-							  keys, NULL, limit, &n);
+	status = tview_index_find(txn, relid, TVIEW_INDEX_HOLLOW,
+							  first ? NULL : after, keys, NULL, limit, &n);
 	tview_read_end(txn);
 	if (status != TVIEW_STORE_OK)
 	{

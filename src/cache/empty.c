@@ -199,9 +199,9 @@ settle_tag(TviewEmptier *emptier, const TviewState *state,
 	{
 		status = begin_txn(emptier);
 		if (status == TVIEW_STORE_OK)
-			status =
-				tview_index_find(emptier->txn, state->relid, mark->tag, first,
-								 after, pks, NULL, lengthof(pks), &n);
+			status = tview_index_find(emptier->txn, state->relid, mark->tag,
+									  first ? NULL : &after, pks, NULL,
+									  lengthof(pks), &n);
 		if (status != TVIEW_STORE_OK)
 			return status;
 		for (int i = 0; i < n; i++)

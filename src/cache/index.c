@@ -112,6 +112,16 @@ delete_word(TviewTxn *txn, Oid relid, int64 pk, const TviewIndexWord *word)
 	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
 }
 
+/* Which of both lists has the smaller tag next: -1, 1, or 0 for the same. */
+static int
+compare_next(const WordList *a, int i, const WordList *b, int j)
+{
+	if (i == a->n || j == b->n)
+		return i == a->n ? 1 : -1;
+	return (a->words[i].tag > b->words[j].tag) -
+		(a->words[i].tag < b->words[j].tag);
+}
+
 TviewStoreStatus
 tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 				   const TviewRow *row)
@@ -128,19 +138,14 @@ tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 		return TVIEW_STORE_NO_MEMORY;
 	while (status == TVIEW_STORE_OK && (i < before.n || j < after.n))
 	{
-		const TviewIndexWord *a = i < before.n ? &before.words[i] : NULL;
-		const TviewIndexWord *b = j < after.n ? &after.words[j] : NULL;
+		int order = compare_next(&before, i, &after, j);
 
-		if (a && (b == NULL || a->tag < b->tag))
-		{
-			status = delete_word(txn, relid, pk, a);
-			i++;
-			continue;
-		}
-		if (a == NULL || b->tag < a->tag || a->column != b->column)
-			status = put_word(txn, relid, pk, b);
-		i += a && a->tag == b->tag;
-		j++;
+		if (order < 0)
+			status = delete_word(txn, relid, pk, &before.words[i]);
+		else if (order > 0 || before.words[i].column != after.words[j].column)
+			status = put_word(txn, relid, pk, &after.words[j]);
+		i += order <= 0;
+		j += order >= 0;
 	}
 	return status;
 }
@@ -172,10 +177,10 @@ column_of(TviewValue value)
 }
 
 TviewStoreStatus
-tview_index_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
+tview_index_find(TviewTxn *txn, Oid relid, uint64 tag, const int64 *after,
 				 int64 *pks, uint16 *columns, int limit, int *n)
 {
-	TviewIndexKey start = tview_index_key(tag, first ? PG_INT64_MIN : after);
+	TviewIndexKey start = tview_index_key(tag, after ? *after : PG_INT64_MIN);
 	TviewValue key = {&start, sizeof(start)};
 	TviewValue value;
 	TviewCursor *cursor;
@@ -197,7 +202,7 @@ tview_index_find(TviewTxn *txn, Oid relid, uint64 tag, bool first, int64 after,
 		if (status != TVIEW_STORE_OK || found.tag != start.tag)
 			break;
 		pk = TVIEW_PK_OF(pg_ntoh64(found.pk));
-		if (first || pk != after)
+		if (after == NULL || pk != *after)
 		{
 			if (columns)
 				columns[*n] = column_of(value);

@@ -67,12 +67,12 @@ extern TviewStoreStatus tview_index_append(TviewTxn *txn, Oid relid,
 										   uint16 column);
 
 /*
- * Finds the pks of a tag that are greater than after (not compared when first
- * is true), at most limit of them, ascending; and their columns, unless columns
- * is NULL.
+ * Finds the pks of a tag that are greater than *after (all of them when it is
+ * NULL), at most limit of them, ascending; and their columns, unless columns is
+ * NULL.
  */
 extern TviewStoreStatus tview_index_find(TviewTxn *txn, Oid relid, uint64 tag,
-										 bool first, int64 after, int64 *pks,
+										 const int64 *after, int64 *pks,
 										 uint16 *columns, int limit, int *n);
 
 #endif /* TVIEW_INDEX_H */

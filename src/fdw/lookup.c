@@ -65,8 +65,8 @@ collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
 	do
 	{
 		TviewStoreStatus status = tview_index_find(
-			state->reader.txn, state->desc->relid, tview_tag_lookup(tag), first,
-			after, pks, NULL, lengthof(pks), &n);
+			state->reader.txn, state->desc->relid, tview_tag_lookup(tag),
+			first ? NULL : &after, pks, NULL, lengthof(pks), &n);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)
@@ -120,8 +120,8 @@ some_are_hollow(TviewScanState *state, const int64 *pks, int n)
 	for (int look = 0; look < HOLLOW_LOOKS_MAX; look++)
 	{
 		TviewStoreStatus status = tview_index_find(
-			state->reader.txn, state->desc->relid, TVIEW_INDEX_HOLLOW, first,
-			after, hollow, NULL, lengthof(hollow), &nhollow);
+			state->reader.txn, state->desc->relid, TVIEW_INDEX_HOLLOW,
+			first ? NULL : &after, hollow, NULL, lengthof(hollow), &nhollow);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)
@@ -155,8 +155,8 @@ count_tag(TviewScanState *state, uint64 tag, uint16 column, int64 *count)
 	do
 	{
 		TviewStoreStatus status = tview_index_find(
-			state->reader.txn, state->desc->relid, lookup, first, after, pks,
-			columns, lengthof(pks), &n);
+			state->reader.txn, state->desc->relid, lookup,
+			first ? NULL : &after, pks, columns, lengthof(pks), &n);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)

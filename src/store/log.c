@@ -152,6 +152,9 @@ push(TviewStore *store, uint64_t tail, const TviewMark *marks, size_t n)
 	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
 	int rc = 0;
 
+	if (store->capacity == 0)
+		return EINVAL; /* no ring is open */
+
 	/*
 	 * a reader that sees a new record in an old slot must see the head that
 	 * allowed it
@@ -265,16 +268,16 @@ tview_log_trim(TviewStore *store, uint64_t newhead, const TviewMark *keep,
 {
 	TviewStoreStatus status = lock_log(store);
 	TviewRing *ring = store->ring;
+	uint64_t tail;
 	int rc = 0;
 
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (newhead > tview_log_tail(store))
+	tail = tview_log_tail(store);
+	if (newhead > tail)
 		rc = EINVAL;
 	else if (newhead > tview_log_head(store))
 	{
-		uint64_t tail = tview_log_tail(store);
-
 		if (nkeep > room_of(store, tail))
 			status = TVIEW_STORE_LOG_FULL;
 		else if (nkeep > 0)
