@@ -150,9 +150,10 @@ push(TviewStore *store, uint64_t tail, const TviewMark *marks, size_t n)
 {
 	TviewRing *ring = store->ring;
 	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
+	uint64_t capacity = store->capacity;
 	int rc = 0;
 
-	if (store->capacity == 0)
+	if (capacity == 0)
 		return EINVAL; /* no ring is open */
 
 	/*
@@ -164,9 +165,8 @@ push(TviewStore *store, uint64_t tail, const TviewMark *marks, size_t n)
 	TVIEW_STOP("log.append");
 	if (sync)
 	{
-		uint64_t slot = tail % store->capacity;
-		size_t first =
-			n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
+		uint64_t slot = tail % capacity;
+		size_t first = n < capacity - slot ? n : (size_t) (capacity - slot);
 
 		rc = flush_slots(store, slot, first);
 		if (rc == 0 && first < n)
