@@ -78,15 +78,14 @@ sum_of(uint64_t position, const TviewMark *mark)
 	return tview_checksum(position, mark, sizeof(*mark));
 }
 
-/* Copies records into the ring's slots from position on. */
+/*
+ * Copies records into the ring's slots from the position's on; first is how
+ * many there are up to the ring's end.
+ */
 static void
-fill_slots(TviewStore *store, uint64_t position, const TviewMark *marks,
-		   size_t n)
+fill_slots(TviewStore *store, uint64_t position, uint64_t slot, size_t first,
+		   const TviewMark *marks, size_t n)
 {
-	uint64_t slot = position % store->capacity;
-	size_t first =
-		n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
-
 	memcpy(store->records + slot, marks, first * sizeof(TviewMark));
 	if (first < n)
 		memcpy(store->records, marks + first, (n - first) * sizeof(TviewMark));
@@ -150,24 +149,20 @@ push(TviewStore *store, uint64_t tail, const TviewMark *marks, size_t n)
 {
 	TviewRing *ring = store->ring;
 	bool sync = atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0;
-	uint64_t capacity = store->capacity;
+	uint64_t slot = tail % store->capacity;
+	size_t first =
+		n < store->capacity - slot ? n : (size_t) (store->capacity - slot);
 	int rc = 0;
-
-	if (capacity == 0)
-		return EINVAL; /* no ring is open */
 
 	/*
 	 * a reader that sees a new record in an old slot must see the head that
 	 * allowed it
 	 */
 	atomic_thread_fence(memory_order_release);
-	fill_slots(store, tail, marks, n);
+	fill_slots(store, tail, slot, first, marks, n);
 	TVIEW_STOP("log.append");
 	if (sync)
 	{
-		uint64_t slot = tail % capacity;
-		size_t first = n < capacity - slot ? n : (size_t) (capacity - slot);
-
 		rc = flush_slots(store, slot, first);
 		if (rc == 0 && first < n)
 			rc = flush_slots(store, 0, n - first);
