@@ -17,6 +17,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/prep.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/regproc.h"
 #include "utils/selfuncs.h"
@@ -129,6 +130,21 @@ tview_compat_settings(int *n)
 #else
 	*n = GetNumConfigOptions();
 	return get_guc_variables();
+#endif
+}
+
+/* Zeroed memory for a setting's "extra", or NULL. */
+static inline void *
+tview_compat_guc_zeroed(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	void *memory = guc_malloc(LOG, size);
+
+	if (memory != NULL)
+		memset(memory, 0, size);
+	return memory;
+#else
+	return calloc(1, size);
 #endif
 }
 

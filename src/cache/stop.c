@@ -15,6 +15,7 @@
 #include "cache/stop.h"
 #include "catalog/pg_type_d.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -92,7 +93,7 @@ find_point(const char *name)
 static bool
 check_stop_at(char **value, void **extra, GucSource source)
 {
-	Wanted *result = calloc(1, sizeof(Wanted));
+	Wanted *result = tview_compat_guc_zeroed(sizeof(Wanted));
 	List *names = NIL;
 	ListCell *lc;
 
