@@ -56,6 +56,10 @@ extern void tview_compute_item(const TviewComputed *computed,
 extern bool tview_compute_same_row(const TviewDesc *desc, MinimalTuple a,
 								   MinimalTuple b);
 
+/* The key of a row of the view; 0 where it is NULL. */
+extern int64 tview_compute_key_of(const TviewDesc *desc, MinimalTuple row,
+								  bool *isnull);
+
 /* A stream over the view's rows: a plain execution, in bounded memory. */
 typedef struct TviewStream TviewStream;
 

@@ -320,7 +320,7 @@ struct TviewBuild
 	bool *nulls;
 };
 
-/* The key in a row at the attribute, PG_INT64_MAX + "none" for NULL rows. */
+/* The key in a row at the attribute; 0 where it is NULL. */
 static int64
 tuple_key(MinimalTuple tuple, TupleDesc tupdesc, AttrNumber attno, Oid type,
 		  bool *isnull)
@@ -336,6 +336,12 @@ tuple_key(MinimalTuple tuple, TupleDesc tupdesc, AttrNumber attno, Oid type,
 	return tview_meta_integer(type, value);
 }
 
+int64
+tview_compute_key_of(const TviewDesc *desc, MinimalTuple row, bool *isnull)
+{
+	return tuple_key(row, desc->tupdesc, desc->key, desc->keytype, isnull);
+}
+
 /* Moves to the view's next row that has a key. */
 static void
 next_row(TviewBuild *build, int64 *key)
@@ -343,8 +349,7 @@ next_row(TviewBuild *build, int64 *key)
 	bool isnull = true;
 
 	while (isnull && (build->row = tview_stream_next(build->rows)) != NULL)
-		*key = tuple_key(build->row, build->desc->tupdesc, build->desc->key,
-						 build->desc->keytype, &isnull);
+		*key = tview_compute_key_of(build->desc, build->row, &isnull);
 }
 
 static void
@@ -419,8 +424,7 @@ tview_build_next(TviewBuild *build)
 	if ((build->row == NULL && build->tag == NULL) || tview_build_failed(build))
 		return NULL;
 	if (build->row)
-		row_key = tuple_key(build->row, desc->tupdesc, desc->key, desc->keytype,
-							&isnull);
+		row_key = tview_compute_key_of(desc, build->row, &isnull);
 	if (build->tag)
 		tag_key =
 			tuple_key(build->tag, build->tags_desc, 1, desc->keytype, &isnull);

@@ -274,18 +274,6 @@ tview_alone_fill_gap(TviewScanState *state)
 
 /* ---- the rest of a view that has failed as a whole ---- */
 
-static int64
-key_of(const TviewDesc *desc, MinimalTuple tuple, bool *isnull)
-{
-	HeapTupleData heap;
-	Datum value;
-
-	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	value = heap_getattr(&heap, desc->key, desc->tupdesc, isnull);
-	return *isnull ? 0 : tview_meta_integer(desc->keytype, value);
-}
-
 /* Adds a key to the runs of keys; they are those of neighbours as a rule. */
 static void
 add_to_runs(TviewScanState *state, int64 key)
@@ -318,7 +306,7 @@ void
 tview_alone_note(TviewScanState *state, MinimalTuple tuple)
 {
 	bool isnull;
-	int64 key = key_of(state->desc, tuple, &isnull);
+	int64 key = tview_compute_key_of(state->desc, tuple, &isnull);
 
 	if (isnull)
 		return;
@@ -413,7 +401,7 @@ next_keys(TviewScanState *state, int64 *keys, int limit)
 	while (n < limit && (tuple = tview_stream_next(state->stream)) != NULL)
 	{
 		bool isnull;
-		int64 key = key_of(state->desc, tuple, &isnull);
+		int64 key = tview_compute_key_of(state->desc, tuple, &isnull);
 
 		if (isnull || (state->has_last && state->last == key))
 			continue;

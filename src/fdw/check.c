@@ -76,18 +76,6 @@ is_due(void)
 	return check_mode == CHECK_ALL;
 }
 
-static int64
-row_key(const TviewDesc *desc, MinimalTuple tuple, bool *isnull)
-{
-	HeapTupleData heap;
-	Datum value;
-
-	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	value = heap_getattr(&heap, desc->key, desc->tupdesc, isnull);
-	return *isnull ? 0 : tview_meta_integer(desc->keytype, value);
-}
-
 /* Moves to the view's next row that has a key. */
 static void
 advance(const TviewDesc *desc, TviewCheck *check)
@@ -95,7 +83,7 @@ advance(const TviewDesc *desc, TviewCheck *check)
 	bool isnull = true;
 
 	while (isnull && (check->row = tview_stream_next(check->stream)) != NULL)
-		check->key = row_key(desc, check->row, &isnull);
+		check->key = tview_compute_key_of(desc, check->row, &isnull);
 }
 
 void

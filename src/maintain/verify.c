@@ -37,19 +37,12 @@ typedef struct Verification
 	HTAB *keys; /* that the view has */
 } Verification;
 
-/* A heap tuple that shares the minimal tuple's body. */
-static HeapTuple
-heap_tuple_of(MinimalTuple tuple)
-{
-	return heap_tuple_from_minimal_tuple(tuple);
-}
-
 /* The row as jsonb, NULL for none. */
 static Datum
 row_to_jsonb(Verification *v, MinimalTuple tuple)
 {
-	Datum composite =
-		heap_copy_tuple_as_datum(heap_tuple_of(tuple), v->tupdesc);
+	Datum composite = heap_copy_tuple_as_datum(
+		heap_tuple_from_minimal_tuple(tuple), v->tupdesc);
 	Datum json = DirectFunctionCall1(row_to_json, composite);
 
 	return DirectFunctionCall1(jsonb_in,
@@ -92,17 +85,6 @@ look_up(Verification *v, int64 key, MinimalTuple *stored)
 	return found;
 }
 
-static int64
-row_key(Verification *v, MinimalTuple tuple, bool *isnull)
-{
-	Datum value =
-		heap_getattr(heap_tuple_of(tuple), v->desc->key, v->tupdesc, isnull);
-
-	if (*isnull)
-		return 0;
-	return tview_meta_integer(v->desc->keytype, value);
-}
-
 /* Compares each of the view's rows with what the store would serve. */
 static void
 verify_view(Verification *v, Snapshot snapshot, MemoryContext row_context)
@@ -116,7 +98,7 @@ verify_view(Verification *v, Snapshot snapshot, MemoryContext row_context)
 		MemoryContext old = MemoryContextSwitchTo(row_context);
 		MinimalTuple stored;
 		bool isnull;
-		int64 key = row_key(v, expected, &isnull);
+		int64 key = tview_compute_key_of(v->desc, expected, &isnull);
 
 		CHECK_FOR_INTERRUPTS();
 		if (!isnull)
