@@ -110,27 +110,23 @@ tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears)
 }
 
 int
-tview_contents_find_hollow(TviewHandle *handle, Oid relid, bool first,
-						   int64 *after, int64 *keys, int limit, bool *more)
+tview_contents_find_hollow(TviewHandle *handle, TviewIndexWalk *walk,
+						   int64 *keys, int limit)
 {
 	TviewTxn *txn;
 	TviewStoreStatus status;
 	int n = 0;
 
-	*more = false;
+	walk->ended = true;
 	if (tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
 		return 0;
-	status = tview_index_find(txn, relid, TVIEW_INDEX_HOLLOW,
-							  first ? NULL : after, keys, NULL, limit, &n);
+	status = tview_index_next(txn, walk, keys, NULL, limit, &n);
 	tview_read_end(txn);
 	if (status != TVIEW_STORE_OK)
 	{
 		tview_handle_note(handle, status, "looking for rows to compute");
 		return 0;
 	}
-	if (n > 0)
-		*after = keys[n - 1];
-	*more = n == limit;
 	return n;
 }
 

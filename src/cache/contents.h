@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "cache/handle.h"
+#include "cache/index.h"
 #include "meta/meta.h"
 
 /*
@@ -19,13 +20,11 @@
 extern bool tview_contents_prepare(TviewDesc *desc, bool wait, uint32 *clears);
 
 /*
- * Collects the keys of empty (hollow) entries after a key, at most limit of
- * them; first: from the beginning.
- * Returns how many; *after is where to go on, *more whether there is more.
+ * Collects the next keys of a walk over empty (hollow) entries, at most limit
+ * of them.  Returns how many; the walk has ended where they cannot be read.
  */
-extern int tview_contents_find_hollow(TviewHandle *handle, Oid relid,
-									  bool first, int64 *after, int64 *keys,
-									  int limit, bool *more);
+extern int tview_contents_find_hollow(TviewHandle *handle, TviewIndexWalk *walk,
+									  int64 *keys, int limit);
 
 /* Empties a TVIEW, or drops it with its record. */
 extern bool tview_contents_clear(Oid serverid, Oid relid, bool drop);

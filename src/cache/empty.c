@@ -189,9 +189,10 @@ static TviewStoreStatus
 settle_tag(TviewEmptier *emptier, const TviewState *state,
 		   const TviewMark *mark)
 {
+	TviewIndexWalk walk =
+		tview_index_walk(state->relid, mark->tag, PG_INT64_MIN);
 	int64 pks[256];
-	int64 after = 0;
-	bool first = true;
+	bool few = true;
 	int n;
 	TviewStoreStatus status;
 
@@ -199,26 +200,23 @@ settle_tag(TviewEmptier *emptier, const TviewState *state,
 	{
 		status = begin_txn(emptier);
 		if (status == TVIEW_STORE_OK)
-			status = tview_index_find(emptier->txn, state->relid, mark->tag,
-									  first ? NULL : &after, pks, NULL,
+			status = tview_index_next(emptier->txn, &walk, pks, NULL,
 									  lengthof(pks), &n);
 		if (status != TVIEW_STORE_OK)
 			return status;
+		few = few && n <= FEW_ROWS;
 		for (int i = 0; i < n; i++)
 		{
 			Cause cause = {.xids = &emptier->xids,
-						   .tag = first && n <= FEW_ROWS ? 0 : mark->tag};
+						   .tag = few ? 0 : mark->tag};
 
 			status = hollow(emptier, state->relid, pks[i], cause);
 			if (status != TVIEW_STORE_OK)
 				return status;
 		}
-		if (n > 0)
-			after = pks[n - 1];
-		first = false;
-		if (emptier->rows >= emptier->budget->rows && n == lengthof(pks))
+		if (emptier->rows >= emptier->budget->rows && !walk.ended)
 			return TVIEW_STORE_BUSY;
-	} while (n == lengthof(pks));
+	} while (!walk.ended);
 	return TVIEW_STORE_OK;
 }
 

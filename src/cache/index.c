@@ -176,16 +176,17 @@ column_of(TviewValue value)
 	return column;
 }
 
-TviewStoreStatus
-tview_index_find(TviewTxn *txn, Oid relid, uint64 tag, const int64 *after,
-				 int64 *pks, uint16 *columns, int limit, int *n)
+/* The pks of the walk's tag from where it goes on. */
+static TviewStoreStatus
+find_pks(TviewTxn *txn, const TviewIndexWalk *walk, int64 *pks,
+		 uint16 *columns, int limit, int *n)
 {
-	TviewIndexKey start = tview_index_key(tag, after ? *after : PG_INT64_MIN);
+	TviewIndexKey start = tview_index_key(walk->tag, walk->from);
 	TviewValue key = {&start, sizeof(start)};
 	TviewValue value;
 	TviewCursor *cursor;
 	TviewStoreStatus status =
-		tview_cursor_open(txn, TVIEW_DB_INDEX, relid, &cursor);
+		tview_cursor_open(txn, TVIEW_DB_INDEX, walk->relid, &cursor);
 
 	*n = 0;
 	if (status != TVIEW_STORE_OK)
@@ -194,22 +195,30 @@ tview_index_find(TviewTxn *txn, Oid relid, uint64 tag, const int64 *after,
 	while (status == TVIEW_STORE_OK && *n < limit)
 	{
 		TviewIndexKey found;
-		int64 pk;
 
 		if (key.size != sizeof(found))
 			status = TVIEW_STORE_CORRUPT;
 		memcpy(&found, key.data, sizeof(found));
 		if (status != TVIEW_STORE_OK || found.tag != start.tag)
 			break;
-		pk = TVIEW_PK_OF(pg_ntoh64(found.pk));
-		if (after == NULL || pk != *after)
-		{
-			if (columns)
-				columns[*n] = column_of(value);
-			pks[(*n)++] = pk;
-		}
+		if (columns)
+			columns[*n] = column_of(value);
+		pks[(*n)++] = TVIEW_PK_OF(pg_ntoh64(found.pk));
 		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
 	}
 	tview_cursor_close(cursor);
 	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}
+
+TviewStoreStatus
+tview_index_next(TviewTxn *txn, TviewIndexWalk *walk, int64 *pks,
+				 uint16 *columns, int limit, int *n)
+{
+	TviewStoreStatus status = find_pks(txn, walk, pks, columns, limit, n);
+
+	walk->ended = status != TVIEW_STORE_OK || *n < limit ||
+		pks[*n - 1] == PG_INT64_MAX;
+	if (!walk->ended)
+		walk->from = pks[*n - 1] + 1;
+	return status;
 }

@@ -66,13 +66,30 @@ extern TviewStoreStatus tview_index_append(TviewTxn *txn, Oid relid,
 										   const TviewIndexKey *key,
 										   uint16 column);
 
+/* A walk over the pks of a tag, ascending, some at a time. */
+typedef struct TviewIndexWalk
+{
+	Oid relid;
+	uint64 tag;
+	int64 from; /* where it goes on */
+	bool ended; /* there is nothing from there on */
+} TviewIndexWalk;
+
+/* A walk over the pks from this one on; PG_INT64_MIN: over all of them. */
+static inline TviewIndexWalk
+tview_index_walk(Oid relid, uint64 tag, int64 from)
+{
+	TviewIndexWalk walk = {.relid = relid, .tag = tag, .from = from};
+
+	return walk;
+}
+
 /*
- * Finds the pks of a tag that are greater than *after (all of them when it is
- * NULL), at most limit of them, ascending; and their columns, unless columns is
- * NULL.
+ * Finds the next pks of a walk that has not ended, at most limit of them, and
+ * their columns, unless columns is NULL.  An error ends the walk.
  */
-extern TviewStoreStatus tview_index_find(TviewTxn *txn, Oid relid, uint64 tag,
-										 const int64 *after, int64 *pks,
-										 uint16 *columns, int limit, int *n);
+extern TviewStoreStatus tview_index_next(TviewTxn *txn, TviewIndexWalk *walk,
+										 int64 *pks, uint16 *columns,
+										 int limit, int *n);
 
 #endif /* TVIEW_INDEX_H */

@@ -57,26 +57,22 @@ note_key(int64 key, void *arg)
 static bool
 collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
 {
+	TviewIndexWalk walk = tview_index_walk(
+		state->desc->relid, tview_tag_lookup(tag), PG_INT64_MIN);
 	int64 pks[512];
-	int64 after = 0;
-	bool first = true;
 	int n;
 
 	do
 	{
-		TviewStoreStatus status = tview_index_find(
-			state->reader.txn, state->desc->relid, tview_tag_lookup(tag),
-			first ? NULL : &after, pks, NULL, lengthof(pks), &n);
+		TviewStoreStatus status = tview_index_next(
+			state->reader.txn, &walk, pks, NULL, lengthof(pks), &n);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)
 			return false;
 		for (int i = 0; i < n; i++)
 			note_key(pks[i], list);
-		if (n > 0)
-			after = pks[n - 1];
-		first = false;
-	} while (n == lengthof(pks));
+	} while (!walk.ended);
 	return true;
 }
 
@@ -110,18 +106,16 @@ take_candidates(TviewScanState *state, KeyList *list)
 static bool
 some_are_hollow(TviewScanState *state, const int64 *pks, int n)
 {
+	TviewIndexWalk walk =
+		tview_index_walk(state->desc->relid, TVIEW_INDEX_HOLLOW, pks[0]);
 	int64 hollow[PKS_PER_LOOK];
-	int64 after = pks[0];
-	bool first = after == PG_INT64_MIN;
 	int nhollow = 0;
 
-	if (!first)
-		after--;
 	for (int look = 0; look < HOLLOW_LOOKS_MAX; look++)
 	{
-		TviewStoreStatus status = tview_index_find(
-			state->reader.txn, state->desc->relid, TVIEW_INDEX_HOLLOW,
-			first ? NULL : &after, hollow, NULL, lengthof(hollow), &nhollow);
+		TviewStoreStatus status =
+			tview_index_next(state->reader.txn, &walk, hollow, NULL,
+							 lengthof(hollow), &nhollow);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)
@@ -129,11 +123,8 @@ some_are_hollow(TviewScanState *state, const int64 *pks, int n)
 		for (int i = 0; i < nhollow && hollow[i] <= pks[n - 1]; i++)
 			if (bsearch(&hollow[i], pks, n, sizeof(int64), compare_int64))
 				return true;
-		if (nhollow < (int) lengthof(hollow) ||
-			hollow[nhollow - 1] >= pks[n - 1])
+		if (walk.ended || walk.from > pks[n - 1])
 			return false;
-		after = hollow[nhollow - 1];
-		first = false;
 	}
 	return true;
 }
@@ -148,15 +139,14 @@ count_tag(TviewScanState *state, uint64 tag, uint16 column, int64 *count)
 	int64 pks[PKS_PER_LOOK];
 	uint16 columns[PKS_PER_LOOK];
 	uint64 lookup = tview_tag_lookup(tag);
-	int64 after = 0;
-	bool first = true;
+	TviewIndexWalk walk =
+		tview_index_walk(state->desc->relid, lookup, PG_INT64_MIN);
 	int n;
 
 	do
 	{
-		TviewStoreStatus status = tview_index_find(
-			state->reader.txn, state->desc->relid, lookup,
-			first ? NULL : &after, pks, columns, lengthof(pks), &n);
+		TviewStoreStatus status = tview_index_next(
+			state->reader.txn, &walk, pks, columns, lengthof(pks), &n);
 
 		tview_reader_note(&state->reader, status);
 		if (status != TVIEW_STORE_OK)
@@ -169,10 +159,7 @@ count_tag(TviewScanState *state, uint64 tag, uint16 column, int64 *count)
 		}
 		if (n > 0 && some_are_hollow(state, pks, n))
 			return false;
-		if (n > 0)
-			after = pks[n - 1];
-		first = false;
-	} while (n == lengthof(pks));
+	} while (!walk.ended);
 	return lookup != TVIEW_TAG_SHARED_LOOKUP;
 }
 

@@ -35,12 +35,10 @@ typedef struct Work
 	int64 *keys;
 	int nkeys;
 	int allocated;
-	/* a walk for empty rows: due, under way, and where it goes on */
-	bool walk;
-	bool walking;
-	int64 walked;
-	uint64 counted; /* rows emptied, of which we know */
-	uint64 entry;	/* of the store's epoch that all this is of */
+	bool due;			 /* to walk for empty rows, from the first on */
+	TviewIndexWalk walk; /* the one that was begun last */
+	uint64 counted;		 /* rows emptied, of which we know */
+	uint64 entry;		 /* of the store's epoch that all this is of */
 	int pause_ms;
 	TimestampTz not_before;
 } Work;
@@ -70,7 +68,7 @@ find_work(Oid relid)
 	{
 		memset(work, 0, sizeof(Work));
 		work->relid = relid;
-		work->walk = true;
+		work->due = true;
 	}
 	return work;
 }
@@ -166,12 +164,12 @@ notice_changes(TviewHandle *handle, Work *work)
 	{
 		work->entry = handle->entry;
 		work->nkeys = 0;
-		work->walk = true;
+		work->due = true;
 	}
 	if (emptied != work->counted)
 	{
 		work->counted = emptied;
-		work->walk = true;
+		work->due = true;
 	}
 }
 
@@ -180,24 +178,18 @@ static void
 walk(TviewHandle *handle, Work *work)
 {
 	int64 keys[KEYS_PER_BATCH];
-	bool more;
 	int n;
 
-	if (work->walk)
+	if (work->due)
 	{
-		work->walk = false;
-		work->walking = true;
+		work->due = false;
+		work->walk = tview_index_walk(work->relid, TVIEW_INDEX_HOLLOW,
+									  PG_INT64_MIN);
 		work->nkeys = 0;
-		n = tview_contents_find_hollow(handle, work->relid, true, &work->walked,
-									   keys, lengthof(keys), &more);
 	}
-	else
-		n = tview_contents_find_hollow(handle, work->relid, false,
-									   &work->walked, keys, lengthof(keys),
-									   &more);
+	n = tview_contents_find_hollow(handle, &work->walk, keys, lengthof(keys));
 	for (int i = 0; i < n; i++)
 		add_key(work, keys[i]);
-	work->walking = more;
 }
 
 static int
@@ -315,11 +307,11 @@ refresh_one(TviewHandle *handle, Oid relid)
 	if (desc == NULL)
 		return false;
 	complete = is_complete(handle, desc);
-	if (complete && (work->walk || work->walking) && work->nkeys == 0)
+	if (complete && (work->due || !work->walk.ended) && work->nkeys == 0)
 	{
 		walk(handle, work);
 		if (work->nkeys == 0)
-			return work->walking;
+			return !work->walk.ended;
 	}
 	if (complete && work->nkeys == 0)
 		return false;
