@@ -8,6 +8,7 @@
 #include "catalog/pg_type_d.h"
 #include "compute/tags.h"
 #include "lib/stringinfo.h"
+#include "meta/order.h"
 #include "meta/tag.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -43,28 +44,6 @@ grow(uint64 *words, int used, int n)
 	Size size = Max((used + n) * sizeof(uint64), 8);
 
 	return words ? repalloc(words, size) : palloc(size);
-}
-
-static int
-compare_words(const void *a, const void *b)
-{
-	uint64 x = *(const uint64 *) a;
-	uint64 y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts and removes duplicates; returns how many remain. */
-static int
-make_distinct(uint64 *words, int n)
-{
-	int kept = 0;
-
-	qsort(words, n, sizeof(uint64), compare_words);
-	for (int i = 0; i < n; i++)
-		if (kept == 0 || words[kept - 1] != words[i])
-			words[kept++] = words[i];
-	return kept;
 }
 
 /* Adds the tags of an array's elements. */
@@ -141,7 +120,7 @@ tview_tags_add(TviewDesc *desc, TviewComputed *computed, const Datum *values,
 			computed->tags[computed->ntags++] =
 				tview_meta_tag(&spec->tagger, values[i + 1]);
 	}
-	computed->ntags = make_distinct(computed->tags, computed->ntags);
+	computed->ntags = tview_order_tags(computed->tags, computed->ntags);
 	add_lookups(desc, computed, &values[1 + desc->ntagspecs],
 				&nulls[1 + desc->ntagspecs]);
 }

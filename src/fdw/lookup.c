@@ -17,16 +17,8 @@
 #include "cache/index.h"
 #include "cache/stop.h"
 #include "fdw/state.h"
+#include "meta/order.h"
 #include "meta/tag.h"
-
-static int
-compare_int64(const void *a, const void *b)
-{
-	int64 x = *(const int64 *) a;
-	int64 y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
 
 /* Keys gathered for a look-up; grows in the current context. */
 typedef struct KeyList
@@ -80,13 +72,11 @@ collect_indexed(TviewScanState *state, uint64 tag, KeyList *list)
 static void
 take_candidates(TviewScanState *state, KeyList *list)
 {
+	int n = tview_order_keys(list->keys, list->n);
 	int kept = 0;
 
-	if (list->n > 1)
-		qsort(list->keys, list->n, sizeof(int64), compare_int64);
-	for (int i = 0; i < list->n; i++)
-		if (list->keys[i] >= state->lower && list->keys[i] <= state->upper &&
-			(kept == 0 || list->keys[kept - 1] != list->keys[i]))
+	for (int i = 0; i < n; i++)
+		if (list->keys[i] >= state->lower && list->keys[i] <= state->upper)
 			list->keys[kept++] = list->keys[i];
 	state->keys = list->keys;
 	state->nkeys = kept;
@@ -121,7 +111,8 @@ some_are_hollow(TviewScanState *state, const int64 *pks, int n)
 		if (status != TVIEW_STORE_OK)
 			return true;
 		for (int i = 0; i < nhollow && hollow[i] <= pks[n - 1]; i++)
-			if (bsearch(&hollow[i], pks, n, sizeof(int64), compare_int64))
+			if (bsearch(&hollow[i], pks, n, sizeof(int64),
+						tview_order_compare_keys))
 				return true;
 		if (walk.ended || walk.from > pks[n - 1])
 			return false;
@@ -163,21 +154,12 @@ count_tag(TviewScanState *state, uint64 tag, uint16 column, int64 *count)
 	return lookup != TVIEW_TAG_SHARED_LOOKUP;
 }
 
-static int
-compare_tags(const void *a, const void *b)
-{
-	uint64 x = *(const uint64 *) a;
-	uint64 y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * True when the scan is a count under this condition alone, and the index has
  * told how many rows there are.
  */
 static bool
-count_indexed(TviewScanState *state, uint64 *tags, int n, uint16 column)
+count_indexed(TviewScanState *state, const uint64 *tags, int n, uint16 column)
 {
 	const TviewReader *reader = &state->reader;
 	int64 count = 0;
@@ -186,10 +168,8 @@ count_indexed(TviewScanState *state, uint64 *tags, int n, uint16 column)
 		column == 0 || state->check || !reader->complete || reader->marked ||
 		reader->pending)
 		return false;
-	qsort(tags, n, sizeof(uint64), compare_tags);
 	for (int i = 0; i < n; i++)
-		if ((i == 0 || tags[i] != tags[i - 1]) &&
-			!count_tag(state, tags[i], column, &count))
+		if (!count_tag(state, tags[i], column, &count))
 			return false;
 	state->indexed = count;
 	state->phase = TVIEW_PHASE_DONE;

@@ -12,6 +12,7 @@
 #include "compute/guard.h"
 #include "fdw/check.h"
 #include "fdw/state.h"
+#include "meta/order.h"
 #include "meta/tag.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -265,15 +266,6 @@ note_candidate(int64 key, void *arg)
 	state->candidates[state->ncandidates++] = key;
 }
 
-static int
-compare_int64(const void *a, const void *b)
-{
-	int64 x = *(const int64 *) a;
-	int64 y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * Adds the keys of marks published since the last batch to the candidates,
  * and drops those behind.
@@ -288,11 +280,10 @@ collect_candidates(TviewScanState *state)
 							note_candidate, state);
 	state->candidates_seen = state->reader.tail;
 	if (state->ncandidates > before)
-		qsort(state->candidates, state->ncandidates, sizeof(int64),
-			  compare_int64);
+		state->ncandidates =
+			tview_order_keys(state->candidates, state->ncandidates);
 	for (int i = 0; i < state->ncandidates; i++)
-		if (is_ahead(state, state->candidates[i]) &&
-			(kept == 0 || state->candidates[kept - 1] != state->candidates[i]))
+		if (is_ahead(state, state->candidates[i]))
 			state->candidates[kept++] = state->candidates[i];
 	state->ncandidates = kept;
 }

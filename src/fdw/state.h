@@ -171,9 +171,9 @@ extern bool tview_values_evaluate(TviewScanState *state);
 /* The non-null elements of an array value, palloc'd; returns how many. */
 extern int tview_values_elements(Datum value, Datum **elements);
 /*
- * The tags of the driving condition's values, palloc'd; returns how many, or -1
- * where they cannot be told.  *column is the look-up's position from 1 on,
- * where different values are sure to have different tags, or 0.
+ * The distinct tags of the driving condition's values, palloc'd; returns how
+ * many, or -1 where they cannot be told.  *column is the look-up's position
+ * from 1 on, where different values are sure to have different tags, or 0.
  */
 extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags,
 									uint16 *column);

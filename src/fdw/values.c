@@ -9,6 +9,7 @@
 #include "common/int.h"
 #include "executor/executor.h"
 #include "fdw/state.h"
+#include "meta/order.h"
 #include "meta/tag.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -34,15 +35,6 @@ tview_values_elements(Datum value, Datum **elements)
 		if (!nulls[i])
 			(*elements)[kept++] = (*elements)[i];
 	return kept;
-}
-
-static int
-compare_int64(const void *a, const void *b)
-{
-	int64 x = *(const int64 *) a;
-	int64 y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
 }
 
 /* Narrows the bounds by a comparison of the key. */
@@ -93,17 +85,12 @@ take_keys(TviewScanState *state, const TviewCondition *condition, Datum array,
 
 	for (int i = 0; i < n; i++)
 		keys[i] = tview_meta_integer(condition->valtype, elements[i]);
-	qsort(keys, n, sizeof(int64), compare_int64);
+	n = tview_order_keys(keys, n);
 	for (int i = 0; i < n; i++)
-	{
-		if (kept > 0 && keys[kept - 1] == keys[i])
-			continue;
-		if (!first &&
+		if (first ||
 			bsearch(&keys[i], state->keys, state->nkeys, sizeof(int64),
-					compare_int64) == NULL)
-			continue;
-		keys[kept++] = keys[i];
-	}
+					tview_order_compare_keys))
+			keys[kept++] = keys[i];
 	state->keys = keys;
 	state->nkeys = kept;
 }
@@ -316,5 +303,5 @@ tview_values_lookup_tags(TviewScanState *state, uint64 **tags, uint16 *column)
 	*tags = palloc(Max(n, 1) * sizeof(uint64));
 	for (int i = 0; i < n; i++)
 		(*tags)[i] = tview_meta_tag(tagger, elements[i]);
-	return n;
+	return tview_order_tags(*tags, n);
 }

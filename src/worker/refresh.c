@@ -16,6 +16,7 @@
 #include "maintain/fill.h"
 #include "meta/meta.h"
 #include "meta/option.h"
+#include "meta/order.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/hsearch.h"
@@ -192,29 +193,15 @@ walk(TviewHandle *handle, Work *work)
 		add_key(work, keys[i]);
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	int64 x = *(const int64 *) a;
-	int64 y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* Takes some keys off the list: ascending and distinct. */
 static int
 take_keys(Work *work, int64 *keys)
 {
 	int n = Min(work->nkeys, KEYS_PER_BATCH);
-	int kept = 0;
 
 	memcpy(keys, &work->keys[work->nkeys - n], n * sizeof(int64));
 	work->nkeys -= n;
-	qsort(keys, n, sizeof(int64), compare_keys);
-	for (int i = 0; i < n; i++)
-		if (kept == 0 || keys[kept - 1] != keys[i])
-			keys[kept++] = keys[i];
-	return kept;
+	return tview_order_keys(keys, n);
 }
 
 /* Leaves out the keys whose rows somebody else has stored meanwhile. */
