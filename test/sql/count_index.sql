@@ -1,9 +1,11 @@
 -- proves that a count under a pushed integer condition is told by the index alone at rest, and that hollow, filtered, changed and pending rows never make it wrong
 \getenv srcdir PG_ABS_SRCDIR
 \set begin :srcdir '/sql/include/begin.sql'
+\set settle :srcdir '/sql/include/settle.sql'
 \set end :srcdir '/sql/include/end.sql'
 \set ECHO none
 \i :begin
+\i :settle
 \set ECHO all
 CREATE TABLE app.tb_user (pk_user int PRIMARY KEY, active bool);
 -- both foreign keys have the same values: one value's rows in two columns
@@ -38,17 +40,6 @@ CREATE VIEW chk.counts AS
 	ORDER BY n;
 CREATE VIEW chk.differences AS
 	SELECT count(*) FROM ((TABLE app.tv_post EXCEPT ALL TABLE app.v_post) UNION ALL (TABLE app.v_post EXCEPT ALL TABLE app.tv_post)) d;
--- changes settle only where nothing else is read
-CREATE PROCEDURE chk.settle() LANGUAGE plpgsql AS $$
-BEGIN
-	FOR i IN 1..600 LOOP
-		PERFORM FROM app.tv_post WHERE pk_post = 0;
-		COMMIT;
-		EXIT WHEN (SELECT s.marks_pending = 0 FROM tview.store s);
-		PERFORM pg_sleep(0.05);
-		COMMIT;
-	END LOOP;
-END $$;
 -- a key that has gone makes readers settle
 CREATE PROCEDURE chk.remove() LANGUAGE plpgsql AS $$
 BEGIN

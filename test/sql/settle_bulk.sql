@@ -1,9 +1,11 @@
 -- proves that a mark that concerns more rows than are settled at once leaves no stale row behind
 \getenv srcdir PG_ABS_SRCDIR
 \set begin :srcdir '/sql/include/begin.sql'
+\set settle :srcdir '/sql/include/settle.sql'
 \set end :srcdir '/sql/include/end.sql'
 \set ECHO none
 \i :begin
+\i :settle
 \set ECHO all
 CREATE TABLE app.tb_user (pk_user int PRIMARY KEY, name text);
 CREATE TABLE app.tb_post (pk_post int PRIMARY KEY, fk_user int REFERENCES app.tb_user);
@@ -22,18 +24,6 @@ ANALYZE;
 IMPORT FOREIGN SCHEMA app FROM SERVER tviews INTO app;
 SELECT tview, rows, complete FROM tview.cache_stats ORDER BY tview::text;
 
--- Reads a key that has gone, and nothing else, until its mark and all others
--- are settled: readers settle at once where marks make them compute in vain.
-CREATE PROCEDURE chk.settle() LANGUAGE plpgsql AS $$
-BEGIN
-	FOR i IN 1..600 LOOP
-		PERFORM FROM app.tv_post WHERE pk_post = 0;
-		COMMIT;
-		EXIT WHEN (SELECT s.marks_pending = 0 FROM tview.store s);
-		PERFORM pg_sleep(0.05);
-		COMMIT;
-	END LOOP;
-END $$;
 CREATE VIEW chk.differences AS
 	SELECT 'post' AS tview, count(*) FROM ((TABLE app.tv_post EXCEPT ALL TABLE app.v_post) UNION ALL (TABLE app.v_post EXCEPT ALL TABLE app.tv_post)) d
 	UNION ALL
