@@ -35,10 +35,12 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/sinval.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #define FULL_PAUSE_SECONDS 10 /* a fill tries again after this */
 #define TVIEW_ROW_FORMAT 4	  /* of src/cache: row, index, state */
@@ -48,6 +50,8 @@
  * what lies further in the future comes from a cluster that has been set back.
  */
 #define LOST_XIDS_MAX (1024 * 1024)
+
+static int checksum_interval = 300;
 
 #define FROM_THE_FUTURE "the store is newer than the database cluster"
 
@@ -105,9 +109,21 @@ announce(TviewHandle *handle)
 	handle->announced = true;
 }
 
+static void
+assign_checksum_interval(int seconds, void *extra)
+{
+	tview_store_trust((uint64) PgStartTime, seconds);
+}
+
 void
 tview_handle_init(void)
 {
+	DefineCustomIntVariable(
+		"tview.checksum_interval",
+		"How long a page of the store whose checksum was right is trusted.",
+		"0: each process verifies the pages that it reads itself.",
+		&checksum_interval, 300, 0, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL,
+		assign_checksum_interval, NULL);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_options,
 								  (Datum) 0);
 	CacheRegisterRelcacheCallback(take_announcement, (Datum) 0);
@@ -232,6 +248,8 @@ attach(TviewHandle *handle)
 	};
 	TviewStoreStatus status;
 
+	/* the library may have been loaded before the server's start was noted */
+	assign_checksum_interval(checksum_interval, NULL);
 	if (!handle->config.sync)
 		strlcpy(identity.boot_id, boot_id(), sizeof(identity.boot_id));
 	status = tview_store_attach(handle->directory, &identity, &handle->store);

@@ -2,9 +2,10 @@
  * pages.c
  *		The data file and its sums: mapping, and verifying pages; see pages.h.
  *
- * A page that a living snapshot needs is never written, nor is its sum.  When a
- * page is used again for something else, it has another sum, so "seen" (what
- * this process has verified) needs no other note of age.
+ * A page that a living snapshot needs is never written, nor is its sum.  What
+ * one process has verified is good for all, but only for a period, and for one
+ * life of the server: pages that come back from the disk are verified again
+ * some time, and a process need not look at all that it reads for itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/checksum.h"
@@ -22,6 +24,59 @@
 
 /* The sums of so many pages get their space on disk at a time. */
 #define SUMS_CHUNK ((size_t) 64 * 1024)
+
+/* What tview_store_trust was told. */
+static uint64_t server_start = 0;
+static unsigned period_seconds = 0;
+
+/* The latest period computed, and the seconds of the clock that it covers. */
+static uint32_t period = 0;
+static time_t period_begin = 0;
+static time_t period_end = 0;
+
+/* Whose verified pages are trusted, and for how long; see store.h. */
+void
+tview_store_trust(uint64_t start, unsigned seconds)
+{
+	server_start = start;
+	period_seconds = seconds;
+	period_begin = period_end = 0;
+}
+
+/* Computes the period that begins or goes on at that time. */
+static void
+compute_period(time_t now)
+{
+	uint64_t what[3] = {server_start, 0, 0};
+
+	if (period_seconds == 0)
+	{
+		what[1] = (uint64_t) getpid();
+		period_begin = period_end = 0;
+	}
+	else
+	{
+		period_begin = now - now % period_seconds;
+		period_end = period_begin + period_seconds;
+		what[2] = (uint64_t) period_begin;
+	}
+	period = tview_checksum(period_seconds, what, sizeof(what));
+	/* an entry without a sum is of no period */
+	if (period == 0)
+		period = 1;
+}
+
+/* Begins the period of now. */
+void
+tview_pages_renew(TviewPages *pages)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (now.tv_sec < period_begin || now.tv_sec >= period_end)
+		compute_period(now.tv_sec);
+	pages->period = period;
+}
 
 /* Sum of a page or a run of overflow pages; never 0. */
 uint32_t
@@ -94,13 +149,16 @@ tview_pages_verify(TviewPages *pages, uint64_t number, uint64_t last_page)
 {
 	const TviewPage *page =
 		(const TviewPage *) (pages->map + number * pages->page_size);
-	uint32_t wanted =
+	uint64_t entry =
 		atomic_load_explicit(&pages->sum[number], memory_order_acquire);
+	uint32_t wanted = (uint32_t) entry;
 
 	if (!tview_pages_is_formed(pages, number, last_page) ||
 		tview_pages_sum(pages, number) != wanted)
 		return NULL;
-	pages->seen[number] = wanted;
+	/* it may be another process's by now, who has verified it as well */
+	atomic_compare_exchange_strong(&pages->sum[number], &entry,
+								   tview_sum_entry(wanted, pages->period));
 	return page;
 }
 
@@ -180,13 +238,20 @@ tview_pages_announce(TviewPages *pages, const TviewRoots *roots)
 	atomic_store_explicit(&pages->sums->txn, roots->txn, memory_order_release);
 }
 
+/* Size of the file with sums of so many pages. */
+static size_t
+sums_size_of(uint64_t count)
+{
+	return TVIEW_RING_HEADER + (size_t) count * sizeof(uint64_t);
+}
+
 /* Makes sure that the sums of all pages up to a number have space on disk. */
 int
 tview_pages_allocate(TviewStore *store, uint64_t last_page)
 {
 	TviewPages *pages = store->pages;
 	size_t have = (size_t) atomic_load(&pages->sums->allocated);
-	size_t want = TVIEW_RING_HEADER + (size_t) (last_page + 1) * 4;
+	size_t want = sums_size_of(last_page + 1);
 	char path[PATH_MAX];
 	int fd;
 	int rc;
@@ -216,20 +281,6 @@ tview_pages_flush(TviewStore *store)
 	if (size > store->pages->sums_size)
 		size = store->pages->sums_size;
 	return msync(store->pages->sums, size, MS_SYNC) == 0 ? 0 : errno;
-}
-
-/* Size of the file with sums of so many pages. */
-static size_t
-sums_size_of(uint64_t count)
-{
-	return TVIEW_RING_HEADER + (size_t) count * sizeof(uint32_t);
-}
-
-/* Size of what a process notes about so many pages. */
-static size_t
-private_size_of(uint64_t count)
-{
-	return (size_t) count * (sizeof(uint32_t) + 1);
 }
 
 /* Opens the file with the sums, or makes it; at least of the given size. */
@@ -312,12 +363,11 @@ map_files(TviewStore *store, TviewPages *pages, bool create)
 	if (address == MAP_FAILED)
 		return errno;
 	pages->map = address;
-	address = mmap(NULL, private_size_of(pages->count), PROT_READ | PROT_WRITE,
+	address = mmap(NULL, (size_t) pages->count, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (address == MAP_FAILED)
 		return errno;
-	pages->seen = address;
-	pages->marked = (unsigned char *) (pages->seen + pages->count);
+	pages->marked = address;
 	pages->sums_size = sums_size_of(pages->count);
 	rc = open_sums(store, create, pages->sums_size, &fd);
 	if (rc != 0)
@@ -328,7 +378,7 @@ map_files(TviewStore *store, TviewPages *pages, bool create)
 		return rc;
 	pages->sums = address;
 	pages->sum =
-		(_Atomic uint32_t *) ((char *) address + TVIEW_RING_HEADER);
+		(_Atomic uint64_t *) ((char *) address + TVIEW_RING_HEADER);
 	return 0;
 }
 
@@ -344,8 +394,8 @@ unmap_files(TviewPages *pages)
 
 	if (pages->sums != NULL)
 		munmap(pages->sums, pages->sums_size);
-	if (pages->seen != NULL)
-		munmap(pages->seen, private_size_of(pages->count));
+	if (pages->marked != NULL)
+		munmap(pages->marked, (size_t) pages->count);
 	if (pages->map != NULL)
 		munmap(map.address, pages->map_size);
 }
@@ -382,6 +432,7 @@ tview_pages_open(TviewStore *store, bool create)
 		return rc;
 	}
 	tview_pages_close(store);
+	tview_pages_renew(pages);
 	store->pages = pages;
 	return 0;
 }

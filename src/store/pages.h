@@ -137,11 +137,11 @@ typedef struct TviewPages
 	size_t map_size;
 	uint64_t count; /* pages that fit */
 	uint32_t page_size;
-	uint32_t *seen;		   /* sums that this process has verified; 0: not yet */
+	uint32_t period;	   /* of now, see tview_pages_renew */
 	unsigned char *marked; /* for each page, see publish.c */
 	TviewSums *sums;
 	size_t sums_size;
-	_Atomic uint32_t *sum; /* of each page; 0: none */
+	_Atomic uint64_t *sum; /* of each page; 0: none */
 	TviewKnownDb known[TVIEW_KNOWN_DBS];
 } TviewPages;
 
@@ -163,25 +163,34 @@ typedef struct TviewTree
 	} level[TVIEW_TREE_LEVELS];
 } TviewTree;
 
+/*
+ * An entry of the file "sums": a page's sum, and the period in which a process
+ * has found it right, or has computed it.
+ */
+static inline uint64_t
+tview_sum_entry(uint32_t sum, uint32_t period)
+{
+	return sum | (uint64_t) period << 32;
+}
+
+/* The period begins in which a transaction verifies pages. */
+extern void tview_pages_renew(TviewPages *pages);
+
 /* Looks at a page's sum and form; NULL when either is wrong. */
 extern const TviewPage *
 tview_pages_verify(TviewPages *pages, uint64_t number, uint64_t last_page);
 
 /*
- * A page that is what the commit with that last page wrote, or NULL.  Each
- * process computes a page's sum once for each time that the page is written.
+ * A page that is what the commit with that last page wrote, or NULL.  Its sum
+ * is computed by the first process that wants it in a period.
  */
 static inline const TviewPage *
 tview_pages_get(TviewPages *pages, uint64_t number, uint64_t last_page)
 {
-	uint32_t seen;
-
 	if (number > last_page)
 		return NULL;
-	seen = pages->seen[number];
-	if (seen != 0 &&
-		seen ==
-			atomic_load_explicit(&pages->sum[number], memory_order_relaxed))
+	if (atomic_load_explicit(&pages->sum[number], memory_order_relaxed) >> 32 ==
+		pages->period)
 		return (const TviewPage *) (pages->map + number * pages->page_size);
 	return tview_pages_verify(pages, number, last_page);
 }

@@ -179,8 +179,9 @@ take_page(const Publisher *publisher, const Side *side, uint64_t number)
 	if (!tview_pages_is_formed(pages, number, side->roots->last_page))
 		return NULL;
 	sum = tview_pages_sum(pages, number);
-	atomic_store_explicit(&pages->sum[number], sum, memory_order_release);
-	pages->seen[number] = sum;
+	atomic_store_explicit(&pages->sum[number],
+						  tview_sum_entry(sum, pages->period),
+						  memory_order_release);
 	return (const TviewPage *) (pages->map + number * pages->page_size);
 }
 

@@ -124,6 +124,14 @@ typedef enum TviewDbKind
 extern TviewStoreStatus tview_store_attach(const char *dir,
 										   const TviewStoreIdentity *identity,
 										   TviewStore **store);
+/*
+ * Says which pages need not be verified again by this process: those that it
+ * or another one with the same two values has verified within so many seconds
+ * (periods of the clock, the same for all).  start differs from one start of
+ * the server to the next.  0 seconds, as it is in the beginning: none of those
+ * that others have verified.
+ */
+extern void tview_store_trust(uint64_t start, unsigned seconds);
 /* Unmaps and closes everything; open transactions are aborted first. */
 extern void tview_store_detach(TviewStore *store);
 /* False when the control file was deleted or replaced under us (one fstat). */

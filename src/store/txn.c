@@ -259,6 +259,7 @@ tview_read_begin(TviewStore *store, TviewTxn **txn)
 		return TVIEW_STORE_RESET;
 	if (store->read.active)
 		return TVIEW_STORE_BUSY;
+	tview_pages_renew(store->pages);
 	rc = renew_read(store);
 	if (rc == 0 && read_is_latest(store, store->read.mdb) &&
 		check_roots(store) == 0 &&
@@ -393,6 +394,7 @@ tview_write_begin(TviewStore *store, bool wait, TviewTxn **txn)
 		return TVIEW_STORE_RESET;
 	if (store->write.active)
 		return TVIEW_STORE_BUSY;
+	tview_pages_renew(store->pages);
 	mutex = &store->ring->write_mutex;
 	rc = wait ? tview_mutex_lock(mutex, TVIEW_WRITE_LOCK_MS)
 			  : tview_mutex_trylock(mutex);

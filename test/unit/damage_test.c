@@ -239,7 +239,7 @@ static void
 change_unsummed(TviewStore *store)
 {
 	TviewPages *pages = store->pages;
-	uint32_t *sums = calloc(pages->count, sizeof(uint32_t));
+	uint64_t *sums = calloc(pages->count, sizeof(uint64_t));
 	uint64_t txn = atomic_load(&pages->sums->txn);
 
 	if (sums == NULL)
@@ -251,7 +251,7 @@ change_unsummed(TviewStore *store)
 	for (uint64_t i = 0; i < pages->count; i++)
 		atomic_store(&pages->sum[i], sums[i]);
 	atomic_store(&pages->sums->txn, txn);
-	memset(pages->seen, 0, pages->count * sizeof(uint32_t));
+	files_distrust();
 	memset(pages->known, 0, sizeof(pages->known));
 	store->read.roots.valid = false;
 	free(sums);

@@ -216,6 +216,15 @@ files_free(Files *files)
 	free(files->marks.bytes);
 }
 
+/* What was verified before is to be verified again. */
+void
+files_distrust(void)
+{
+	static uint64_t starts = 0;
+
+	tview_store_trust(++starts, 0);
+}
+
 TviewStore *
 files_attach(const Files *files, TviewStoreStatus *status)
 {
@@ -225,6 +234,7 @@ files_attach(const Files *files, TviewStoreStatus *status)
 	if (tview_store_attach(files->path, &tap_identity, &store) !=
 		TVIEW_STORE_OK)
 		tap_bail("attach");
+	files_distrust();
 	*status = tview_store_enter(store, NULL, &epoch);
 	return store;
 }

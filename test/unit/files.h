@@ -45,6 +45,8 @@ extern void file_flip(const File *file, size_t bit);
 extern void files_load(Files *files, const char *path);
 extern void files_restore(const Files *files);
 extern void files_free(Files *files);
+/* What was verified before is to be verified again. */
+extern void files_distrust(void);
 extern TviewStore *files_attach(const Files *files, TviewStoreStatus *status);
 extern TviewStoreStatus files_put_row(TviewTxn *txn, uint32_t rel, uint64_t i,
 									  uint64_t version);
