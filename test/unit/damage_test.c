@@ -278,6 +278,79 @@ test_unsummed(const Files *files)
 	files_restore(files);
 }
 
+/* Reads all as a process of the server that began then. */
+typedef struct Visit
+{
+	const Files *files;
+	uint64_t start;
+	unsigned seconds;
+} Visit;
+
+static int
+visit_body(void *argument)
+{
+	const Visit *visit = argument;
+	TviewStoreStatus status;
+	TviewStore *store = files_attach(visit->files, &status);
+	int result;
+
+	tview_store_trust(visit->start, visit->seconds);
+	result = status == TVIEW_STORE_OK ? files_read(store, 0) : 1;
+	tview_store_detach(store);
+	return result;
+}
+
+static int
+visit(const Files *files, uint64_t start, unsigned seconds)
+{
+	Visit it = {files, start, seconds};
+
+	return tap_wait(tap_fork(visit_body, &it));
+}
+
+/* Flips a bit that means nothing in each page of a tree that has such a one. */
+static int
+damage_gaps(const Files *files)
+{
+	int damaged = 0;
+
+	for (size_t at = (size_t) 2 * 4096; at < files->data.size; at += 4096)
+	{
+		const TviewPage *page =
+			(const void *) (files->data.bytes + at);
+
+		if ((page->flags & (TVIEW_PAGE_BRANCH | TVIEW_PAGE_LEAF)) == 0 ||
+			page->upper <= page->lower)
+			continue;
+		file_flip(&files->data, (at + page->lower) * 8);
+		damaged++;
+	}
+	return damaged;
+}
+
+/* What a process has verified is good for others, and for how long. */
+static void
+test_trust(const Files *files)
+{
+	const unsigned hours = 1000000;
+
+	tap_ok(visit(files, 1, hours) == 0 && damage_gaps(files) > 10 &&
+			   visit(files, 1, hours) == 0,
+		   "pages that one process has verified are good for another");
+	tap_ok(visit(files, 2, hours) == 1,
+		   "... not after the next start of the server");
+	files_restore(files);
+	tap_ok(visit(files, 1, hours) == 0 && damage_gaps(files) > 10 &&
+			   visit(files, 1, 0) == 1,
+		   "... not for one that trusts nobody");
+	files_restore(files);
+	tap_ok(visit(files, 1, 1) == 0 && damage_gaps(files) > 10,
+		   "a period of a second");
+	sleep(2);
+	tap_ok(visit(files, 1, 1) == 1, "... ends");
+	files_restore(files);
+}
+
 int
 main(void)
 {
@@ -294,6 +367,7 @@ main(void)
 	test_sums(&files);
 	test_old_page(&files);
 	test_unsummed(&files);
+	test_trust(&files);
 	files_free(&files);
 	return tap_done();
 }
