@@ -7,7 +7,8 @@
  * each variant a slice of time, beginning with another one each round; what
  * disturbs the machine meets all of them alike.  A slice is as many executions
  * as fit, one at the least.  Prints JSON: per round and variant the number of
- * executions and the seconds they took; percentiles of latency; what was read.
+ * executions, the seconds they took, and the seconds of processor time that the
+ * backends had; percentiles of latency; what was read.
  *
  * Several clients are threads, each with a connection per variant of its own.
  */
@@ -140,6 +141,7 @@ verify(void)
 static void
 run_slice(Session *session, uint64_t duration)
 {
+	uint64_t used = session_processor(session);
 	uint64_t end = session_clock() + duration;
 
 	session->count = 0;
@@ -150,6 +152,7 @@ run_slice(Session *session, uint64_t duration)
 		session->nanoseconds += session_run(session, &session->total, false);
 		session->count++;
 	} while (session_clock() < end);
+	session->processor = session_processor(session) - used;
 	session->total_count += session->count;
 }
 
@@ -168,10 +171,19 @@ work(void *arg)
 	}
 }
 
-/* One slice of a variant, by all clients: executions, and their rate. */
-static void
-run_variant(int variant, int milliseconds, uint64_t *count, double *rate)
+/* What a slice of a variant came to, all clients together. */
+typedef struct Slice
 {
+	uint64_t count;
+	double rate;	  /* executions a second */
+	double processor; /* seconds, of the backends */
+} Slice;
+
+static Slice
+run_variant(int variant, int milliseconds)
+{
+	Slice slice = {0, 0, 0};
+
 	slice_variant = variant;
 	slice_nanoseconds = (uint64_t) milliseconds * 1000000;
 	if (clients > 1)
@@ -179,18 +191,18 @@ run_variant(int variant, int milliseconds, uint64_t *count, double *rate)
 	run_slice(session_of(0, variant), slice_nanoseconds);
 	if (clients > 1)
 		pthread_barrier_wait(&barrier);
-	*count = 0;
-	*rate = 0;
 	for (int c = 0; c < spec.clients; c++)
 	{
 		Session *session = session_of(c, variant);
 
-		*count += session->count;
-		*rate += (double) session->count /
+		slice.count += session->count;
+		slice.rate += (double) session->count /
 			((double) (session->nanoseconds + 1) / 1e9);
+		slice.processor += (double) session->processor / 1e9;
 	}
 	if (spec.variants[variant].after)
 		session_execute(session_of(0, variant), spec.variants[variant].after);
+	return slice;
 }
 
 static void
@@ -235,13 +247,11 @@ run_rounds(bool pinned)
 {
 	uint64_t begin = session_clock();
 	uint64_t limit = begin + (uint64_t) spec.limit * 1000000000;
-	uint64_t count;
-	double rate;
 
 	/* plans become generic and caches warm before anything counts */
 	for (int v = 0; v < spec.nvariants; v++)
 	{
-		run_variant(v, spec.slice * WARM_SLICES, &count, &rate);
+		(void) run_variant(v, spec.slice * WARM_SLICES);
 		for (int c = 0; c < clients; c++)
 		{
 			memset(session_of(c, v)->histogram, 0, sizeof(sessions->histogram));
@@ -252,8 +262,7 @@ run_rounds(bool pinned)
 	printf("{\"verified\":%d,\"pinned\":%s,\n\"rounds\":[", spec.verify, pinned ? "true" : "false");
 	for (int r = 0; r < spec.rounds; r++)
 	{
-		uint64_t counts[MAX_VARIANTS];
-		double rates[MAX_VARIANTS];
+		Slice slices[MAX_VARIANTS];
 
 		if (r >= spec.min_rounds && session_clock() > limit)
 			break;
@@ -261,12 +270,13 @@ run_rounds(bool pinned)
 		{
 			int v = (r + i) % spec.nvariants;
 
-			run_variant(v, spec.slice, &counts[v], &rates[v]);
+			slices[v] = run_variant(v, spec.slice);
 		}
 		printf("%s[", r ? ",\n" : "");
 		for (int v = 0; v < spec.nvariants; v++)
-			printf("%s[%" PRIu64 ",%.9g]", v ? "," : "", counts[v],
-				   (double) counts[v] / rates[v]);
+			printf("%s[%" PRIu64 ",%.9g,%.9g]", v ? "," : "",
+				   slices[v].count, (double) slices[v].count / slices[v].rate,
+				   slices[v].processor);
 		printf("]");
 	}
 	print_totals();

@@ -79,6 +79,7 @@ def measure(name, spec):
         result["value"] = stats.ratio(rounds, base, 0)
     else:
         result["value"] = stats.ratio(rounds, 0, base)
+    result["processor"] = stats.processor(rounds, base, 0)
     result["others"] = {v: stats.ratio(rounds, 0, i) for i, v in enumerate(names) if i not in (0, base)}
     return result
 

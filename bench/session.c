@@ -21,6 +21,22 @@ session_clock(void)
 	return (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
 }
 
+uint64_t
+session_processor(const Session *session)
+{
+	char path[64];
+	unsigned long long nanoseconds = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat",
+			 PQbackendPID(session->connection));
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%llu", &nanoseconds) != 1)
+		die("could not read %s", path);
+	fclose(file);
+	return nanoseconds;
+}
+
 /* splitmix64: the same seed gives every variant the same keys */
 static uint64_t
 next_random(Session *session)

@@ -37,6 +37,7 @@ typedef struct Session
 	/* of the slice that is running */
 	uint64_t count;
 	uint64_t nanoseconds;
+	uint64_t processor; /* nanoseconds of the backend */
 	/* of the whole case */
 	Answer total;
 	uint64_t total_count;
@@ -44,6 +45,8 @@ typedef struct Session
 } Session;
 
 extern uint64_t session_clock(void);
+/* Nanoseconds that the session's backend has run, in all. */
+extern uint64_t session_processor(const Session *session);
 extern void session_open(Session *session);
 extern void session_draw(Session *session);
 extern uint64_t session_run(Session *session, Answer *answer, bool hashed);

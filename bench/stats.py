@@ -29,6 +29,11 @@ def ratio(rounds, over, under):
     return median_interval([a / b for a, b in zip(rates(rounds, over), rates(rounds, under))])
 
 
+def processor(rounds, one, other):
+    """How much more processor time an execution of the first takes in its backend."""
+    return median_interval([(r[one][2] / r[one][0]) / (r[other][2] / r[other][0]) for r in rounds])
+
+
 def microseconds(rounds, variant):
     """Of one execution."""
     return median_interval([1e6 / rate for rate in rates(rounds, variant)])
