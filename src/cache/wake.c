@@ -23,6 +23,11 @@
 
 #define START_PAUSE_MS 1000 /* between two attempts to start one */
 
+/* So many rows are stored in less time, for each, than they are computed in. */
+#define ROWS_LEFT_MAX 16
+
+#define ROWS_REMEMBERED 256
+
 int tview_wake_delay = 1;
 
 /* Bumped by each change of a foreign table's options. */
@@ -124,6 +129,41 @@ tview_wake(Oid serverid)
 		start_worker(worker, serverid);
 	else if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST) != 0)
 		SetLatch(&proc->procLatch);
+}
+
+/* Notes that a row is left to the worker; true when it was noted before. */
+static bool
+was_left(Oid relid, int64 key)
+{
+	static struct
+	{
+		Oid relid;
+		int64 key;
+	} left[ROWS_REMEMBERED];
+	int at = (uint64) key % ROWS_REMEMBERED;
+	bool before = left[at].relid == relid && left[at].key == key;
+
+	left[at].relid = before ? InvalidOid : relid;
+	left[at].key = key;
+	return before;
+}
+
+bool
+tview_wake_takes_rows(Oid serverid, Oid relid, const int64 *keys, int n)
+{
+	TviewHandle *handle = tview_handle_attached(serverid);
+	PGPROC *worker;
+	bool before = false;
+
+	if (n > ROWS_LEFT_MAX || handle == NULL || !tview_wake_is_wanted(handle))
+		return false;
+	worker = find_worker(tview_store_worker(handle->store));
+	if (worker == NULL || worker == MyProc ||
+		!tview_option_is_background(relid))
+		return false;
+	for (int i = 0; i < n; i++)
+		before = was_left(relid, keys[i]) || before;
+	return !before;
 }
 
 bool

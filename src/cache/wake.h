@@ -27,6 +27,14 @@ extern bool tview_wake_is_wanted(TviewHandle *handle);
 extern void tview_wake(Oid serverid);
 
 /*
+ * True when a reader that has computed these rows need not store them: they
+ * are few, a worker is there that will, and this process has not come to one of
+ * them before (lately; then the worker has other things to do).
+ */
+extern bool tview_wake_takes_rows(Oid serverid, Oid relid, const int64 *keys,
+								  int n);
+
+/*
  * For the worker.  It takes its place, which fails when another has it, and
  * gives it up; and it says when it is asleep.  After either of the latter it
  * asks whether the count of calls is still the one that it knew before its

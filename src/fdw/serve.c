@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "cache/stop.h"
+#include "cache/wake.h"
 #include "compute/guard.h"
 #include "fdw/check.h"
 #include "fdw/state.h"
@@ -152,7 +153,9 @@ compute_invalid(TviewScanState *state, Batch *batch)
 	}
 	TVIEW_STOP("compute.begin");
 	storing = !state->viewing && tview_guard_is_possible() &&
-		tview_writer_is_allowed(state->desc, state->snapshot);
+		tview_writer_is_allowed(state->desc, state->snapshot) &&
+		!tview_wake_takes_rows(state->desc->serverid, state->desc->relid, keys,
+							   n);
 	compute_keys(state, waiting, keys, n, storing);
 	TVIEW_STOP("compute.end");
 	state->figures.recomputed += n;

@@ -124,6 +124,38 @@ $node->safe_psql('postgres', "ALTER SERVER tviews OPTIONS (SET refresh 'backgrou
 $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'again' WHERE pk_user < 9");
 is_refreshed('with a worker again', @names);
 
+# a worker that is there, and busy: a reader leaves a few rows to it, once
+my $busy;
+ok(wait_for(sub {
+	$busy = $node->safe_psql('postgres', "UPDATE app.tb_user SET name = name || 'k' WHERE pk_user = 3;"
+		. "SELECT pid FROM pg_stat_activity WHERE backend_type = 'tview_fdw worker'");
+	return $busy && wait_for(sub { stat_of('hollow', 'user') == 0 && store_field($node, 'postgres', 'marks_pending') == 0 })
+		&& kill('STOP', $busy);
+}), 'a worker has done its work, and is stopped');
+$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'stopped' WHERE pk_user < 20");
+my $stored = stat_of('stored', 'user');
+my $reader = $node->background_psql('postgres');
+sub point
+{
+	return $reader->query_safe("SELECT data = (SELECT data FROM app.v_user WHERE pk_user = $_[0]) FROM app.tv_user WHERE pk_user = $_[0]");
+}
+is(point(7), 't', 'a row that is left to the worker');
+is(stat_of('stored', 'user'), $stored, '... is not stored');
+is(point(7), 't', 'the same row again');
+is(stat_of('stored', 'user'), $stored + 1, '... is');
+is(point(7), 't', 'and then');
+is(stat_of('stored', 'user'), $stored + 1, '... it is served');
+is(point(8), 't', 'another row');
+is(stat_of('stored', 'user'), $stored + 1, '... is left to the worker');
+is($reader->query_safe("SELECT count(*) FROM app.tv_user t JOIN app.v_user v USING (pk_user) WHERE t.data = v.data AND t.pk_user BETWEEN 9 AND 19"),
+	11, 'some rows');
+is(stat_of('stored', 'user'), $stored + 1, '... are, too');
+is_equal($node, 'postgres', 'many rows');
+cmp_ok(stat_of('stored', 'user'), '>', $stored + 1, '... and stored');
+$reader->quit;
+kill 'CONT', $busy;
+is_refreshed('when the worker goes on', @names);
+
 # killed with everything else: what its entry says is not believed
 my $pid = wait_for(sub {
 	$node->safe_psql('postgres', "UPDATE app.tb_user SET name = name WHERE pk_user = 3; UPDATE app.tb_user SET name = name || 'k' WHERE pk_user = 3;"
