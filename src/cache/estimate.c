@@ -56,9 +56,9 @@ stored_rows(TviewDesc *desc)
 }
 
 double
-tview_estimate_rows(TviewDesc *desc)
+tview_estimate_rows(TviewDesc *desc, bool roughly)
 {
-	double rows = stored_rows(desc);
+	double rows = roughly ? -1 : stored_rows(desc);
 
 	return rows >= 0 ? rows : table_rows(desc->rootid);
 }

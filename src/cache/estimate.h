@@ -10,9 +10,9 @@
 #include "meta/meta.h"
 
 /*
- * Rows in the store, or an estimate from the root's reltuples; negative when
- * nothing is known.
+ * Rows in the store, unless roughly will do, or an estimate from the root's
+ * reltuples; negative when nothing is known.
  */
-extern double tview_estimate_rows(TviewDesc *desc);
+extern double tview_estimate_rows(TviewDesc *desc, bool roughly);
 
 #endif /* TVIEW_ESTIMATE_H */

@@ -111,7 +111,7 @@ tviewAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func,
 
 	if (desc == NULL)
 		return false;
-	pages = tview_estimate_rows(desc) *
+	pages = tview_estimate_rows(desc, false) *
 		(get_relation_data_width(RelationGetRelid(relation), NULL) +
 		 MAXALIGN(SizeofMinimalTupleHeader)) /
 		BLCKSZ;

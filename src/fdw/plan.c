@@ -20,6 +20,7 @@
 
 #include "fdw/plan.h"
 
+#include "access/stratnum.h"
 #include "access/sysattr.h"
 #include "cache/estimate.h"
 #include "catalog/heap.h"
@@ -37,29 +38,62 @@
 /* What PostgreSQL takes a foreign table to have when nobody knows. */
 #define UNKNOWN_ROWS 1000.0
 
+/* True when one of the matches leaves one row at the most. */
+static bool
+is_one_row(const TviewDesc *desc, List *matches)
+{
+	ListCell *lc;
+
+	foreach(lc, matches)
+	{
+		TviewMatch *match = lfirst(lc);
+
+		if (desc->single_row && !match->condition.is_array &&
+			match->condition.strategy == BTEqualStrategyNumber &&
+			(match->lookup == NULL || match->lookup->is_unique))
+			return true;
+	}
+	return false;
+}
+
+/* Rows of the whole TVIEW, at least 1. */
+static double
+estimate_tuples(TviewDesc *desc, const RelOptInfo *baserel, bool roughly)
+{
+	double tuples = tview_estimate_rows(desc, roughly);
+
+	if (tuples < 0)
+		tuples = baserel->tuples; /* of ANALYZE */
+	if (tuples < 0)
+		tuples = UNKNOWN_ROWS;
+	return Max(tuples, 1.0);
+}
+
 /*
  * Estimates the rows of a TVIEW; raises ERRCODE_UNDEFINED_TABLE when it is
- * none.
+ * none.  The planner has called set_foreign_size_estimates; what is left is
+ * the number of rows, for which nobody need ask where it is one.
  */
 void
 tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 					   Oid foreigntableid)
 {
 	TviewRelation *relation = palloc0(sizeof(TviewRelation));
-	double tuples;
+	bool one_row;
 
 	relation->desc = tview_meta_get(foreigntableid, false);
 	relation->matches = tview_condition_collect(root, baserel, relation->desc,
 												baserel->baserestrictinfo);
 	baserel->fdw_private = relation;
 
-	tuples = tview_estimate_rows(relation->desc);
-	if (tuples < 0)
-		tuples = baserel->tuples; /* of ANALYZE */
-	if (tuples < 0)
-		tuples = UNKNOWN_ROWS;
-	baserel->tuples = Max(tuples, 1.0);
-	set_baserel_size_estimates(root, baserel);
+	one_row = is_one_row(relation->desc, relation->matches);
+	baserel->tuples = estimate_tuples(relation->desc, baserel, one_row);
+	baserel->rows = 1.0;
+	if (!one_row)
+		baserel->rows = clamp_row_est(
+			baserel->tuples *
+			clauselist_selectivity(root, baserel->baserestrictinfo, 0,
+								   JOIN_INNER, NULL));
 }
 
 /* Adds the paths of a TVIEW. */

@@ -150,7 +150,7 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	fill.batch.items = palloc(BATCH_ROWS * sizeof(TviewFillItem));
 	fill.progress =
 		tview_store_progress_begin(handle->store, desc->relid, desc->name,
-								   Max(tview_estimate_rows(desc), 0));
+								   Max(tview_estimate_rows(desc, false), 0));
 	if (flags & TVIEW_WRITER_CREATING)
 		fill.batch.bulk = tview_bulk_begin();
 	PG_TRY();
