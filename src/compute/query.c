@@ -9,15 +9,19 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "compute/compute.h"
 #include "compute/query.h"
+#include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
@@ -224,16 +228,68 @@ tview_query_columns(const TviewDesc *desc, const Bitmapset *columns)
 	return sql.data;
 }
 
+/* True when names may mean the session's temporary tables. */
+static bool
+has_temporary(void)
+{
+	Oid schema;
+	Oid toast;
+
+	GetTempNamespaceState(&schema, &toast);
+	return OidIsValid(schema);
+}
+
+/* True when there is a schema of the user's name. */
+static bool
+has_schema(Oid userid)
+{
+	char *name = GetUserNameFromId(userid, true);
+
+	return name != NULL && OidIsValid(get_namespace_oid(name, true));
+}
+
+/*
+ * True when "$user" is another schema for the user than for the view's owner,
+ * as whom rows are computed to be stored.
+ */
+static bool
+has_own_schema(const TviewDesc *desc)
+{
+	const char *path = desc->settings[TVIEW_SETTING_PATH_NUMBER];
+
+	return GetUserId() != desc->viewowner && path != NULL &&
+		strstr(path, "$user") != NULL &&
+		(has_schema(GetUserId()) || has_schema(desc->viewowner));
+}
+
+/* How names may mean something else to the session; NULL when they do not. */
+static const char *
+foreign_names(const TviewDesc *desc)
+{
+	if ((desc->setting_mask & TVIEW_SETTING_SEARCH_PATH) == 0)
+		return NULL;
+	/* they are looked for before all that search_path names */
+	if (has_temporary())
+		return "search_path (temporary tables)";
+	return has_own_schema(desc) ? "search_path ($user)" : NULL;
+}
+
 const char *
 tview_compute_foreign_setting(TviewDesc *desc)
 {
-	if (desc->settings_mode == TVIEW_SETTINGS_PINNED)
+	const char *names;
+
+	if (desc->setting_mask == 0 ||
+		desc->settings_mode == TVIEW_SETTINGS_PINNED)
 		return NULL;
+	names = foreign_names(desc);
+	if (names != NULL)
+		return names;
 	for (int i = 0; i < TVIEW_SETTING_COUNT; i++)
 	{
 		const char *value;
 
-		if (desc->settings[i] == NULL)
+		if ((desc->setting_mask & (1 << i)) == 0 || desc->settings[i] == NULL)
 			continue;
 		value = GetConfigOption(tview_lineage_setting_names[i], false, false);
 		if (strcmp(value, desc->settings[i]) != 0)
@@ -243,42 +299,80 @@ tview_compute_foreign_setting(TviewDesc *desc)
 }
 
 /*
- * Sets the recorded settings where the session's differ; returns the GUC
- * nesting level or 0.
+ * Sets those of the recorded settings that the mask has, where the session's
+ * differ; returns the GUC nesting level or 0.
  */
 static int
-pin_settings(TviewDesc *desc)
+pin_settings(TviewDesc *desc, int mask)
 {
 	int level = 0;
 
-	if (desc->settings_mode != TVIEW_SETTINGS_PINNED)
-		return 0;
 	for (int i = 0; i < TVIEW_SETTING_COUNT; i++)
 	{
 		const char *name = tview_lineage_setting_names[i];
+		const char *value = desc->settings[i];
 
-		if (desc->settings[i] == NULL ||
-			strcmp(GetConfigOption(name, false, false), desc->settings[i]) == 0)
+		if (value == NULL || (mask & (1 << i)) == 0)
+			continue;
+		if ((1 << i) == TVIEW_SETTING_SEARCH_PATH && has_temporary())
+			value = psprintf("%s%spg_temp", value, *value ? ", " : "");
+		if (strcmp(GetConfigOption(name, false, false), value) == 0)
 			continue;
 		if (level == 0)
 			level = NewGUCNestLevel();
-		(void) set_config_option(name, desc->settings[i], PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
+		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	}
 	return level;
 }
 
+/*
+ * True when the view is run in place of the store because names mean something
+ * else to the session, and the session may read the view: then it is run as
+ * any view is, its functions as the user.
+ */
+static bool
+runs_as_user(TviewDesc *desc)
+{
+	const char *setting;
+
+	if ((desc->setting_mask & TVIEW_SETTING_SEARCH_PATH) == 0)
+		return false;
+	setting = tview_compute_foreign_setting(desc);
+	return setting != NULL &&
+		pg_class_aclcheck(desc->viewid, GetUserId(), ACL_SELECT) ==
+		ACLCHECK_OK &&
+		tview_compat_schema_aclcheck(get_rel_namespace(desc->viewid),
+									 ACL_USAGE) == ACLCHECK_OK;
+}
+
+/*
+ * Functions run as the owner, too.  The names in them must not lead to what
+ * another user has made: neither by that user's search_path, nor by temporary
+ * tables.
+ */
 void
 tview_query_enter(TviewDesc *desc, TviewIdentity *saved)
 {
+	int mask = desc->settings_mode == TVIEW_SETTINGS_PINNED ? -1 : 0;
+
 	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	if (!desc->rls && saved->userid != desc->viewowner && mask == 0 &&
+		desc->settings[TVIEW_SETTING_PATH_NUMBER] != NULL)
+	{
+		if (runs_as_user(desc))
+		{
+			saved->guc_level = 0;
+			return;
+		}
+		mask = TVIEW_SETTING_SEARCH_PATH;
+	}
 	if (!desc->rls)
 		SetUserIdAndSecContext(desc->viewowner,
 							   saved->sec_context |
 								   SECURITY_LOCAL_USERID_CHANGE |
 								   SECURITY_RESTRICTED_OPERATION);
-	saved->guc_level = pin_settings(desc);
+	saved->guc_level = mask != 0 ? pin_settings(desc, mask) : 0;
 }
 
 void

@@ -188,6 +188,21 @@ start_view(TviewScanState *state, int direction)
 	state->stream = tview_runview_open(state, &part);
 }
 
+TviewReason
+tview_runview_setting(TviewScanState *state)
+{
+	TviewReason reason = {TVIEW_BYPASS_NONE, NULL};
+	const char *setting = tview_compute_foreign_setting(state->desc);
+
+	if (setting != NULL)
+	{
+		reason.code = TVIEW_BYPASS_SETTING;
+		reason.text = psprintf(
+			"the setting %s differs from that of the stored rows", setting);
+	}
+	return reason;
+}
+
 void
 tview_runview_start(TviewScanState *state, TviewReason reason)
 {
@@ -298,8 +313,15 @@ store_batch(TviewScanState *state, bool last)
 static void
 gather(TviewScanState *state, const TviewComputed *computed)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->fill_context);
+	MemoryContext old;
 
+	/* another setting since the build began: the rows are not to be stored */
+	if (tview_compute_foreign_setting(state->desc) != NULL)
+	{
+		state->fill_all = state->filling = false;
+		return;
+	}
+	old = MemoryContextSwitchTo(state->fill_context);
 	tview_compute_item(computed, &state->fill.items[state->fill.n++]);
 	MemoryContextSwitchTo(old);
 	if (state->fill.n == FILL_ROWS ||

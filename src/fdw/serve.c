@@ -153,6 +153,7 @@ compute_invalid(TviewScanState *state, Batch *batch)
 	}
 	TVIEW_STOP("compute.begin");
 	storing = !state->viewing && tview_guard_is_possible() &&
+		tview_compute_foreign_setting(state->desc) == NULL &&
 		tview_writer_is_allowed(state->desc, state->snapshot) &&
 		!tview_wake_takes_rows(state->desc->serverid, state->desc->relid, keys,
 							   n);
@@ -218,13 +219,17 @@ tview_serve_computed(TviewScanState *state, const int64 *keys, int n)
 
 /*
  * Begins reading, making the store's record of this TVIEW where there is none
- * or an older one.
+ * or an older one.  A setting may have changed since the scan began: between
+ * two fetches from a cursor, or by set_config() in the query itself.
  */
 TviewReason
 tview_serve_begin(TviewScanState *state)
 {
-	TviewReason reason = tview_reader_begin(&state->reader);
+	TviewReason reason = tview_runview_setting(state);
 
+	if (reason.code != TVIEW_BYPASS_NONE)
+		return reason;
+	reason = tview_reader_begin(&state->reader);
 	if ((reason.code == TVIEW_BYPASS_GENERATION ||
 		 (reason.code == TVIEW_BYPASS_INCOMPLETE &&
 		  state->reader.state.relid == InvalidOid)) &&
@@ -560,17 +565,11 @@ void
 tview_serve_start(TviewScanState *state)
 {
 	TviewReason reason = tview_reader_check(state->desc, state->snapshot);
-	const char *setting;
 
 	state->phase = TVIEW_PHASE_START;
 	tview_reader_init(&state->reader, state->desc, state->snapshot);
-	if (reason.code == TVIEW_BYPASS_NONE &&
-		(setting = tview_compute_foreign_setting(state->desc)) != NULL)
-	{
-		reason.code = TVIEW_BYPASS_SETTING;
-		reason.text = psprintf(
-			"the setting %s differs from that of the stored rows", setting);
-	}
+	if (reason.code == TVIEW_BYPASS_NONE)
+		reason = tview_runview_setting(state);
 	if (reason.code != TVIEW_BYPASS_NONE)
 	{
 		tview_runview_start(state, reason);

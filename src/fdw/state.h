@@ -225,6 +225,8 @@ extern const TviewReason tview_reason_incomplete;
 
 /* runview.c: the view itself. */
 extern void tview_runview_start(TviewScanState *state, TviewReason reason);
+/* Is a setting another one now than that of the stored rows? */
+extern TviewReason tview_runview_setting(TviewScanState *state);
 /* What a scan asks of the view. */
 typedef struct TviewViewPart
 {

@@ -17,7 +17,8 @@ const char *const tview_lineage_setting_names[TVIEW_SETTING_COUNT] = {
 	"timezone", "datestyle", "intervalstyle",
 	"extra_float_digits", "bytea_output", "lc_monetary",
 	"lc_numeric", "lc_time", "default_text_search_config",
-	"search_path", "xmlbinary", "xmloption"};
+	"search_path", "xmlbinary", "xmloption",
+	"quote_all_identifiers", "array_nulls", "timezone_abbreviations"};
 
 TviewLineage *
 tview_lineage_analyse(Oid viewid, const char *key, List *depends_on)

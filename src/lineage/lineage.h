@@ -25,14 +25,17 @@
 #define TVIEW_SETTING_LC_TIME 0x0080
 #define TVIEW_SETTING_TEXT_SEARCH 0x0100 /* default_text_search_config */
 #define TVIEW_SETTING_SEARCH_PATH 0x0200 /* reg* output */
-#define TVIEW_SETTING_XML 0x0400		 /* xmlbinary, xmloption */
+#define TVIEW_SETTING_PATH_NUMBER 9		 /* its bit */
+#define TVIEW_SETTING_XMLBINARY 0x0400
+#define TVIEW_SETTING_XMLOPTION 0x0800
+#define TVIEW_SETTING_QUOTE_ALL 0x1000	 /* quote_all_identifiers */
+#define TVIEW_SETTING_ARRAY_NULLS 0x2000 /* text to arrays */
+/* timezone_abbreviations: text to moments, AT TIME ZONE */
+#define TVIEW_SETTING_ABBREVIATIONS 0x4000
 /* how many names tview_lineage_setting_names has */
-#define TVIEW_SETTING_COUNT 12
+#define TVIEW_SETTING_COUNT 15
 
-/*
- * The GUC's name for bit i (bit 10 stands for xmlbinary, bit 11 for
- * xmloption).
- */
+/* The GUC's name for bit i. */
 extern const char *const tview_lineage_setting_names[TVIEW_SETTING_COUNT];
 
 /*

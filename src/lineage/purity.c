@@ -158,7 +158,10 @@ check_function(PurityWalk *walk, Oid funcid, List *args, Oid result)
 		return;
 	}
 	if (func_volatile(funcid) == PROVOLATILE_IMMUTABLE)
+	{
+		walk->cx->lineage->settings |= tview_settings_of_immutable(funcid);
 		return;
+	}
 	if (!tview_settings_of_function(funcid, &settings, &form))
 	{
 		refuse(walk, psprintf("function %s", tview_problem_function(funcid)),
@@ -374,6 +377,8 @@ check_call(PurityWalk *walk, Node *node)
 	}
 }
 
+static bool check_node(Node *node, void *context);
+
 /* Checks nodes that convert or construct values. */
 static void
 check_conversion(PurityWalk *walk, Node *node)
@@ -411,11 +416,15 @@ check_conversion(PurityWalk *walk, Node *node)
 			check_function(walk, get_opcode(((SortGroupClause *) node)->eqop),
 						   NIL, BOOLOID);
 			break;
+		case T_CoerceToDomain:
+			tview_settings_note_type(walk->cx->lineage, exprType(node));
+			(void) check_node(
+				(Node *) tview_settings_constraints(exprType(node)), walk);
+			break;
 		case T_Var:
 		case T_Const:
 		case T_Param:
 		case T_RelabelType:
-		case T_CoerceToDomain:
 		case T_RowExpr:
 		case T_FieldSelect:
 		case T_ArrayCoerceExpr:

@@ -14,6 +14,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
 Node *
 tview_resolve_strip(Node *expr)
@@ -168,6 +169,29 @@ resolve_column(TviewLevel *level, int rtindex, AttrNumber attno)
 	return list_make1(target);
 }
 
+/*
+ * Has the column, or a COLLATE on it, a collation under which different values
+ * are equal?  A query may have put such values together then, and shows one of
+ * them for all: a condition by another equality does not commute with that.
+ */
+static bool
+merges_values(Node *expr)
+{
+	for (;;)
+	{
+		Oid collation = exprCollation(expr);
+
+		if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+			return true;
+		if (IsA(expr, RelabelType))
+			expr = (Node *) ((RelabelType *) expr)->arg;
+		else if (IsA(expr, CollateExpr))
+			expr = (Node *) ((CollateExpr *) expr)->arg;
+		else
+			return false;
+	}
+}
+
 List *
 tview_resolve_expr(TviewLevel *level, Node *expr)
 {
@@ -178,7 +202,7 @@ tview_resolve_expr(TviewLevel *level, Node *expr)
 	ListCell *lc;
 
 	check_stack_depth();
-	if (stripped == NULL || !IsA(stripped, Var))
+	if (stripped == NULL || !IsA(stripped, Var) || merges_values(expr))
 		return NIL;
 	var = (Var *) stripped;
 	owner = tview_level_outer(level, var->varlevelsup);

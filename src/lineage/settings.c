@@ -9,21 +9,27 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "lineage/relation.h"
 #include "lineage/settings.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 typedef struct StableFunction
 {
@@ -42,8 +48,8 @@ static const StableFunction stable_functions[] = {
 	{F_TIMESTAMPTZ_PL_INTERVAL, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_TIMESTAMPTZ_MI_INTERVAL, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_DATE_TRUNC_TEXT_TIMESTAMPTZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
-	{F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT, TVIEW_SETTING_TIMEZONE,
-	 TVIEW_FORM_NONE},
+	{F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT,
+	 TVIEW_SETTING_TIMEZONE | TVIEW_SETTING_ABBREVIATIONS, TVIEW_FORM_NONE},
 	{F_OVERLAPS_TIMESTAMPTZ_INTERVAL_TIMESTAMPTZ_INTERVAL,
 	 TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_OVERLAPS_TIMESTAMPTZ_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL,
@@ -54,7 +60,8 @@ static const StableFunction stable_functions[] = {
 	{F_TIME_TIMESTAMPTZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_TIMESTAMP_TIMESTAMPTZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_TIMESTAMPTZ_TIMESTAMP, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
-	{F_TIMEZONE_TEXT_TIMETZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
+	{F_TIMEZONE_TEXT_TIMETZ,
+	 TVIEW_SETTING_TIMEZONE | TVIEW_SETTING_ABBREVIATIONS, TVIEW_FORM_NONE},
 	{F_TIMETZ_TIME, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_DATE_LT_TIMESTAMPTZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_DATE_LE_TIMESTAMPTZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
@@ -88,7 +95,7 @@ static const StableFunction stable_functions[] = {
 	{F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8, TVIEW_SETTING_TIMEZONE,
 	 TVIEW_FORM_NONE},
 	{F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8_TEXT,
-	 TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
+	 TVIEW_SETTING_TIMEZONE | TVIEW_SETTING_ABBREVIATIONS, TVIEW_FORM_NONE},
 	{F_IN_RANGE_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL_BOOL_BOOL,
 	 TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
 	{F_EXTRACT_TEXT_TIMESTAMPTZ, TVIEW_SETTING_TIMEZONE, TVIEW_FORM_NONE},
@@ -129,8 +136,8 @@ static const StableFunction stable_functions[] = {
 	{F_ANYARRAY_OUT, 0, TVIEW_FORM_TEXT},
 	{F_CONCAT, 0, TVIEW_FORM_TEXT},
 	{F_CONCAT_WS, 0, TVIEW_FORM_TEXT},
-	{F_FORMAT_TEXT_ANY, 0, TVIEW_FORM_TEXT},
-	{F_FORMAT_TEXT, 0, TVIEW_FORM_TEXT},
+	{F_FORMAT_TEXT_ANY, TVIEW_SETTING_QUOTE_ALL, TVIEW_FORM_TEXT},
+	{F_FORMAT_TEXT, TVIEW_SETTING_QUOTE_ALL, TVIEW_FORM_TEXT},
 	{F_RANGE_OUT, 0, TVIEW_FORM_TEXT},
 	{F_MULTIRANGE_OUT, 0, TVIEW_FORM_TEXT},
 	{F_CURRENT_DATABASE, 0, TVIEW_FORM_NONE},
@@ -189,38 +196,56 @@ static const StableFunction stable_functions[] = {
 	{F_JSON_TO_TSVECTOR_JSON_JSONB, TVIEW_SETTING_TEXT_SEARCH, TVIEW_FORM_NONE},
 	{F_PHRASETO_TSQUERY_TEXT, TVIEW_SETTING_TEXT_SEARCH, TVIEW_FORM_NONE},
 	{F_WEBSEARCH_TO_TSQUERY_TEXT, TVIEW_SETTING_TEXT_SEARCH, TVIEW_FORM_NONE},
-	{F_REGPROCIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGPROCOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCLASS, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_PG_TYPEOF, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGPROCEDUREIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGPROCEDUREOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGOPERIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGOPEROUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGOPERATORIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGOPERATOROUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCLASSIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCLASSOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGTYPEIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGTYPEOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGOPERATOR, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGPROCEDURE, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGOPER, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGTYPE, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGPROC, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGCLASS, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCONFIGIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCONFIGOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGDICTIONARYIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGDICTIONARYOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGNAMESPACE, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCOLLATIONIN, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_REGCOLLATIONOUT, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
-	{F_TO_REGCOLLATION, TVIEW_SETTING_SEARCH_PATH, TVIEW_FORM_NONE},
+	{F_REGPROCIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGPROCOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCLASS, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_PG_TYPEOF, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGPROCEDUREIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGPROCEDUREOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGOPERIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGOPEROUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGOPERATORIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGOPERATOROUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCLASSIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCLASSOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGTYPEIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGTYPEOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGOPERATOR, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGPROCEDURE, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGOPER, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGTYPE, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGPROC, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGCLASS, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCONFIGIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCONFIGOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGDICTIONARYIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGDICTIONARYOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGNAMESPACE, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCOLLATIONIN, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_REGCOLLATIONOUT, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
+	{F_TO_REGCOLLATION, TVIEW_SETTINGS_NAMES, TVIEW_FORM_NONE},
 	{F_XML_IN, TVIEW_SETTINGS_XML, TVIEW_FORM_NONE},
 	{F_XML, TVIEW_SETTINGS_XML, TVIEW_FORM_NONE},
 	{F_XML_IS_WELL_FORMED, TVIEW_SETTINGS_XML, TVIEW_FORM_NONE},
 };
+
+/* Functions that are declared IMMUTABLE, and depend on a setting. */
+static const StableFunction immutable_functions[] = {
+	{F_QUOTE_IDENT, TVIEW_SETTING_QUOTE_ALL, TVIEW_FORM_NONE},
+	{F_TIMEZONE_TEXT_TIMESTAMP, TVIEW_SETTING_ABBREVIATIONS, TVIEW_FORM_NONE},
+	{F_TIMEZONE_TEXT_TIMESTAMPTZ, TVIEW_SETTING_ABBREVIATIONS, TVIEW_FORM_NONE},
+};
+
+int
+tview_settings_of_immutable(Oid funcid)
+{
+	for (size_t i = 0; i < lengthof(immutable_functions); i++)
+	{
+		if (immutable_functions[i].funcid == funcid)
+			return immutable_functions[i].settings;
+	}
+	return 0;
+}
 
 bool
 tview_settings_of_function(Oid funcid, int *settings, TviewForm *form)
@@ -258,8 +283,7 @@ tview_settings_of_user_function(Oid funcid)
 		{
 			char *value = TextDatumGetCString(values[i]);
 
-			/* the last two share a bit */
-			for (int k = 0; k < TVIEW_SETTING_COUNT - 2; k++)
+			for (int k = 0; k < TVIEW_SETTING_COUNT; k++)
 			{
 				const char *name = tview_lineage_setting_names[k];
 				size_t length = strlen(name);
@@ -281,6 +305,88 @@ tview_settings_note_function(TviewLineage *lineage, Oid funcid)
 	if (OidIsValid(funcid) &&
 		get_func_namespace(funcid) != PG_CATALOG_NAMESPACE)
 		lineage->functions = list_append_unique_oid(lineage->functions, funcid);
+}
+
+/* Notes the functions that are called by an expression. */
+static bool
+note_function_of(Oid funcid, void *context)
+{
+	tview_settings_note_function(context, funcid);
+	return false;
+}
+
+static bool
+note_functions(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, note_function_of, context);
+	return expression_tree_walker(node, note_functions, context);
+}
+
+/* The CHECK expressions of one domain, as they were written. */
+static List *
+read_constraints(Oid type)
+{
+	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
+	List *expressions = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(rel, ConstraintTypidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool isnull;
+		Datum check = heap_getattr(tuple, Anum_pg_constraint_conbin,
+								   RelationGetDescr(rel), &isnull);
+
+		if (!isnull)
+			expressions = lappend(expressions,
+								  stringToNode(TextDatumGetCString(check)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return expressions;
+}
+
+List *
+tview_settings_constraints(Oid type)
+{
+	List *expressions = NIL;
+
+	while (get_typtype(type) == TYPTYPE_DOMAIN)
+	{
+		HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+
+		if (!HeapTupleIsValid(tuple))
+			break;
+		expressions = list_concat(expressions, read_constraints(type));
+		type = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		ReleaseSysCache(tuple);
+	}
+	return expressions;
+}
+
+/*
+ * Notes the functions by which values of the type are compared: functions of
+ * PostgreSQL's call them, as for arrays, rows, GREATEST and ORDER BY.
+ */
+static void
+note_comparisons(TviewLineage *lineage, Oid type)
+{
+	int flags = TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_CMP_PROC |
+		TYPECACHE_HASH_PROC;
+	TypeCacheEntry *entry = lookup_type_cache(type, flags);
+
+	if (OidIsValid(entry->eq_opr))
+		tview_settings_note_function(lineage, get_opcode(entry->eq_opr));
+	if (OidIsValid(entry->lt_opr))
+		tview_settings_note_function(lineage, get_opcode(entry->lt_opr));
+	tview_settings_note_function(lineage, entry->cmp_proc);
+	tview_settings_note_function(lineage, entry->hash_proc);
 }
 
 /* Notes the types of a composite type's columns. */
@@ -313,10 +419,13 @@ tview_settings_note_type(TviewLineage *lineage, Oid type)
 	}
 	if (type < FirstNormalObjectId || list_member_oid(lineage->types, type))
 		return;
+	note_comparisons(lineage, type);
 	switch (get_typtype(type))
 	{
 		case TYPTYPE_DOMAIN:
 			lineage->types = lappend_oid(lineage->types, type);
+			(void) note_functions((Node *) tview_settings_constraints(type),
+								  lineage);
 			tview_settings_note_type(lineage, getBaseType(type));
 			break;
 		case TYPTYPE_COMPOSITE:
@@ -366,17 +475,21 @@ settings_of_scalar(TviewLineage *lineage, Oid type, TviewForm form,
 	switch (type)
 	{
 		case TIMESTAMPTZOID:
+			if (form == TVIEW_FORM_INPUT)
+				return TVIEW_SETTING_TIMEZONE | TVIEW_SETTINGS_MOMENT;
 			return form == TVIEW_FORM_JSON
 				? TVIEW_SETTING_TIMEZONE
 				: TVIEW_SETTING_TIMEZONE | TVIEW_SETTING_DATESTYLE;
 		case TIMESTAMPOID:
 		case DATEOID:
+			if (form == TVIEW_FORM_INPUT)
+				return TVIEW_SETTINGS_MOMENT;
 			return form == TVIEW_FORM_JSON ? 0 : TVIEW_SETTING_DATESTYLE;
 		case TIMEOID:
-			return form == TVIEW_FORM_INPUT ? TVIEW_SETTING_DATESTYLE : 0;
+			return form == TVIEW_FORM_INPUT ? TVIEW_SETTINGS_MOMENT : 0;
 		case TIMETZOID:
 			return form == TVIEW_FORM_INPUT
-				? TVIEW_SETTING_TIMEZONE | TVIEW_SETTING_DATESTYLE
+				? TVIEW_SETTING_TIMEZONE | TVIEW_SETTINGS_MOMENT
 				: 0;
 		case INTERVALOID:
 			return TVIEW_SETTING_INTERVALSTYLE;
@@ -405,7 +518,7 @@ settings_of_scalar(TviewLineage *lineage, Oid type, TviewForm form,
 		case REGTYPEOID:
 		case REGCONFIGOID:
 		case REGDICTIONARYOID:
-			return TVIEW_SETTING_SEARCH_PATH;
+			return TVIEW_SETTINGS_NAMES;
 		case RECORDOID:
 		case RECORDARRAYOID:
 			return TVIEW_SETTINGS_ANY;
@@ -450,7 +563,8 @@ tview_settings_of_type(TviewLineage *lineage, Oid type, TviewForm form,
 	type = getBaseType(type);
 	element = get_element_type(type);
 	if (OidIsValid(element))
-		return tview_settings_of_type(lineage, element, form, culprit);
+		return tview_settings_of_type(lineage, element, form, culprit) |
+			(form == TVIEW_FORM_INPUT ? TVIEW_SETTING_ARRAY_NULLS : 0);
 	switch (get_typtype(type))
 	{
 		case TYPTYPE_COMPOSITE:

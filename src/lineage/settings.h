@@ -10,8 +10,15 @@
 
 #include "lineage/lineage.h"
 
-/* Both bits of XML: xmlbinary and xmloption. */
-#define TVIEW_SETTINGS_XML (TVIEW_SETTING_XML | (TVIEW_SETTING_XML << 1))
+#define TVIEW_SETTINGS_XML (TVIEW_SETTING_XMLBINARY | TVIEW_SETTING_XMLOPTION)
+
+/* Names of objects as text. */
+#define TVIEW_SETTINGS_NAMES \
+	(TVIEW_SETTING_SEARCH_PATH | TVIEW_SETTING_QUOTE_ALL)
+
+/* Text that is read as a moment. */
+#define TVIEW_SETTINGS_MOMENT \
+	(TVIEW_SETTING_DATESTYLE | TVIEW_SETTING_ABBREVIATIONS)
 
 /* What a value of unknown make-up may depend on. */
 #define TVIEW_SETTINGS_ANY                                      \
@@ -20,11 +27,7 @@
 	 TVIEW_SETTING_BYTEA_OUTPUT)
 
 /* What a function may depend on of which only the language is known: all. */
-#define TVIEW_SETTINGS_FUNCTION                              \
-	(TVIEW_SETTINGS_ANY | TVIEW_SETTING_LC_MONETARY |        \
-	 TVIEW_SETTING_LC_NUMERIC | TVIEW_SETTING_LC_TIME |      \
-	 TVIEW_SETTING_TEXT_SEARCH | TVIEW_SETTING_SEARCH_PATH | \
-	 TVIEW_SETTINGS_XML)
+#define TVIEW_SETTINGS_FUNCTION ((1 << TVIEW_SETTING_COUNT) - 1)
 
 typedef enum TviewForm
 {
@@ -41,6 +44,9 @@ typedef enum TviewForm
 extern bool tview_settings_of_function(Oid funcid, int *settings,
 									   TviewForm *form);
 
+/* Settings on which an IMMUTABLE function of pg_catalog depends, in truth. */
+extern int tview_settings_of_immutable(Oid funcid);
+
 /*
  * Settings on which values of the type in this form depend.  When the type's
  * output or input function is not to be relied on, *culprit becomes it.
@@ -48,6 +54,11 @@ extern bool tview_settings_of_function(Oid funcid, int *settings,
  */
 extern int tview_settings_of_type(TviewLineage *lineage, Oid type,
 								  TviewForm form, Oid *culprit);
+
+/*
+ * The expressions of the CHECK constraints of a domain and the domains below.
+ */
+extern List *tview_settings_constraints(Oid type);
 
 /* Adds the type to lineage->types, with the types in it, when user-defined. */
 extern void tview_settings_note_type(TviewLineage *lineage, Oid type);

@@ -361,15 +361,20 @@ fill_record(TviewRecord *record, Relation tview, const TviewLineage *lineage,
 	}
 }
 
-/* The settings: those that are recorded already stay as they are. */
+/*
+ * The settings: those that are recorded already stay as they are.  Where there
+ * are functions search_path always is: see tview_query_enter.
+ */
 static void
 fill_settings(TviewRecord *record, const TviewRecord *old)
 {
+	int mask = record->setting_mask;
+
+	if (record->functions != NIL)
+		mask |= TVIEW_SETTING_SEARCH_PATH;
 	for (int i = 0; i < TVIEW_SETTING_COUNT; i++)
 	{
-		/* the last two share a bit */
-		if ((record->setting_mask & (1 << Min(i, TVIEW_SETTING_COUNT - 2))) ==
-			0)
+		if ((mask & (1 << i)) == 0)
 			continue;
 		if (old != NULL && old->settings[i] != NULL)
 			record->settings[i] = old->settings[i];

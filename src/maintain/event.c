@@ -34,6 +34,7 @@
 #include "maintain/dependency.h"
 #include "maintain/event.h"
 #include "maintain/kin.h"
+#include "maintain/naming.h"
 #include "maintain/trigger.h"
 #include "maintain/xact.h"
 #include "meta/record.h"
@@ -55,6 +56,7 @@ typedef struct DdlObject
 	char *tag;	   /* of the command; NULL for dropped objects */
 	bool original; /* dropped: named by the command */
 	bool columns;  /* the command adds columns, or changes them */
+	bool renamed;  /* names, or what names mean, may be others */
 } DdlObject;
 
 /* No TVIEW of this database was brought over by pg_upgrade. */
@@ -172,6 +174,11 @@ concerns(const DdlObject *object, const TviewRecord *record, int *flags)
 {
 	bool altered = object->tag == NULL || strncmp(object->tag, "ALTER", 5) == 0;
 
+	if (object->renamed && (record->setting_mask & TVIEW_SETTING_SEARCH_PATH))
+	{
+		*flags |= TVIEW_DEFINE_BUMP;
+		return true;
+	}
 	switch (object->classid)
 	{
 		case RelationRelationId:
@@ -280,26 +287,6 @@ changes_children_only(Node *parsetree, bool *moves)
 		}
 	}
 	return true;
-}
-
-/* True when the command adds columns to its table, or changes columns. */
-static bool
-changes_columns(Node *parsetree)
-{
-	ListCell *lc;
-
-	if (IsA(parsetree, RenameStmt))
-		return ((RenameStmt *) parsetree)->renameType == OBJECT_COLUMN;
-	if (!IsA(parsetree, AlterTableStmt))
-		return false;
-	foreach(lc, ((AlterTableStmt *) parsetree)->cmds)
-	{
-		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
-
-		if (subtype == AT_AddColumn || subtype == AT_AlterColumnType)
-			return true;
-	}
-	return false;
 }
 
 /* True for any command that attaches or detaches, also among other things. */
@@ -445,6 +432,8 @@ tview_event_command_end(PG_FUNCTION_ARGS)
 	List *objects;
 	bool moves;
 	bool children;
+	bool renames;
+	bool columns = tview_naming_columns(data->parsetree);
 	bool may_create = may_create_table(data->parsetree);
 	ListCell *lc;
 
@@ -452,7 +441,8 @@ tview_event_command_end(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (!adopted)
 		adopted = tview_define_adopt();
-	if (is_harmless(data->parsetree))
+	renames = tview_naming_changes(data->parsetree);
+	if (!renames && is_harmless(data->parsetree))
 		PG_RETURN_NULL();
 	records = tview_record_list();
 	if (records == NIL && !may_create &&
@@ -466,7 +456,10 @@ tview_event_command_end(PG_FUNCTION_ARGS)
 	if (objects == NIL)
 		PG_RETURN_NULL();
 	foreach(lc, objects)
-		((DdlObject *) lfirst(lc))->columns = changes_columns(data->parsetree);
+	{
+		((DdlObject *) lfirst(lc))->columns = columns;
+		((DdlObject *) lfirst(lc))->renamed = renames;
+	}
 	children = changes_children_only(data->parsetree, &moves);
 	if (moves || moves_rows(data->parsetree))
 		mark_objects_gone(objects);
@@ -497,6 +490,24 @@ drops_proofs(List *objects)
 			return true;
 	}
 	return proofs && !tables;
+}
+
+/* True when something went whose name a row may have, or may have hidden. */
+static bool
+drops_names(List *objects)
+{
+	ListCell *lc;
+
+	foreach(lc, objects)
+	{
+		Oid classid = ((DdlObject *) lfirst(lc))->classid;
+
+		if (classid == RelationRelationId || classid == TypeRelationId ||
+			classid == ProcedureRelationId || classid == NamespaceRelationId ||
+			classid == OperatorRelationId)
+			return true;
+	}
+	return false;
 }
 
 /* True when something went that a function may call without a dependency. */
@@ -557,7 +568,11 @@ tview_event_sql_drop(PG_FUNCTION_ARGS)
 
 		int own_flags = flags;
 
-		if (drops_called(objects) && calls_unseen(record, &own_flags))
+		if ((record->setting_mask & TVIEW_SETTING_SEARCH_PATH) &&
+			drops_names(objects))
+			own_flags |= TVIEW_DEFINE_BUMP;
+		if (own_flags & TVIEW_DEFINE_BUMP ||
+			(drops_called(objects) && calls_unseen(record, &own_flags)))
 			tview_define_refresh(record->relid, own_flags);
 		else if (proofs || lists_meet(record->bases, relids) ||
 				 lists_meet(record->views, relids))
