@@ -261,7 +261,10 @@ run_tap_file()
 	local file=$1 tap=$2 name status=0 bin=$pg_bin
 	name=$(basename "$file" .pl)
 	! needs_stops "$file" || bin=$stops_bin
+	# (since PostgreSQL 16 the directory of data is not made from TESTDIR, and
+	# a relative path would not do for the server)
 	as_server "$tap" env PATH="$bin:$PATH" TESTDIR="$tap" PGPORT=65432 \
+		TESTDATADIR="$tap/tmp_check" TESTLOGDIR="$tap/tmp_check/log" \
 		PG_REGRESS="$pgxs_test/regress/pg_regress" \
 		INCLUDEDIR_SERVER="$("$PG_CONFIG" --includedir-server)" \
 		PG_TEST_PORT_DIR="$tap/ports" PG_TEST_TIMEOUT_DEFAULT=120 \
