@@ -83,23 +83,32 @@ trial_body(void *argument)
 	return result;
 }
 
+/* 1 when the store is used after a crash. */
+static int
+again_body(void *argument)
+{
+	const Trial *trial = argument;
+	TviewStoreStatus status;
+	TviewStore *store = files_attach(trial->files, &status);
+	int result = tview_store_epoch(store) != 0;
+
+	tview_store_detach(store);
+	return result;
+}
+
 static void
 run_trial(const Files *files, uint64_t changed, Tally *tally)
 {
 	Trial trial = {files, changed};
 	int result = tap_wait(tap_fork(trial_body, &trial));
-	TviewStoreStatus status;
 
 	tally->whole += result == 0;
 	tally->found += result == 1;
 	tally->wrong += result == 2 || result == 3;
 	if (result > 3)
 	{
-		TviewStore *store = files_attach(files, &status);
-
 		tally->crashed++;
-		tally->again += tview_store_epoch(store) != 0;
-		tview_store_detach(store);
+		tally->again += tap_wait(tap_fork(again_body, &trial)) != 0;
 	}
 	files_restore(files);
 }
@@ -200,20 +209,30 @@ test_sums(const Files *files)
 	report("bits of the sums", &tally);
 }
 
-/* An old state of a page, with its own sum once, is not taken for the new. */
-static void
-test_old_page(const Files *files)
+/* Changes a row again and again, so that most pages have another state. */
+static int
+change_body(void *argument)
 {
 	TviewStoreStatus status;
-	TviewStore *store = files_attach(files, &status);
+	TviewStore *store = files_attach(argument, &status);
+	bool changed = status == TVIEW_STORE_OK;
+
+	for (uint64_t i = 1; i < 40 && changed; i++)
+		changed = change(store, 5);
+	tview_store_detach(store);
+	return changed ? 0 : 1;
+}
+
+/* An old state of a page, with its own sum once, is not taken for the new. */
+static void
+test_old_page(Files *files)
+{
 	Files newer = *files;
 	Tally tally = {0};
 	size_t changed = 0;
 
-	for (uint64_t i = 1; i < 40; i++)
-		if (!change(store, 5))
-			tap_bail("change");
-	tview_store_detach(store);
+	if (tap_wait(tap_fork(change_body, files)) != 0)
+		tap_bail("change");
 	file_load(&newer.data, files->data.path);
 	file_load(&newer.sums, files->sums.path);
 	file_load(&newer.marks, files->marks.path);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,10 +58,12 @@ files_put_row(TviewTxn *txn, uint32_t rel, uint64_t i, uint64_t version)
 	return status;
 }
 
-static TviewStore *
-make_store(const char *path)
+/* A child's: makes the store of argument, and says where its epoch is. */
+static int
+make_store(void *argument)
 {
-	TviewStore *store = tap_store(path, &files_config);
+	Files *files = argument;
+	TviewStore *store = tap_store(files->path, &files_config);
 	TviewMark marks[MARKS];
 	TviewTxn *txn;
 
@@ -81,7 +84,9 @@ make_store(const char *path)
 		marks[i].tag = i * 1000;
 	if (tview_log_append(store, marks, MARKS) != TVIEW_STORE_OK)
 		tap_bail("append");
-	return store;
+	tview_epoch_path(store, store->entered, NULL, files->epoch);
+	tview_store_detach(store);
+	return 0;
 }
 
 /*
@@ -182,12 +187,14 @@ file_flip(const File *file, size_t bit)
 void
 files_load(Files *files, const char *path)
 {
-	TviewStore *store = make_store(path);
+	Files *made = tap_shared(sizeof(Files));
 	char name[2 * PATH_MAX];
 
-	snprintf(files->path, sizeof(files->path), "%s", path);
-	tview_epoch_path(store, store->entered, NULL, files->epoch);
-	tview_store_detach(store);
+	snprintf(made->path, sizeof(made->path), "%s", path);
+	if (tap_wait(tap_fork(make_store, made)) != 0)
+		tap_bail("make the store");
+	*files = *made;
+	munmap(made, sizeof(Files));
 	snprintf(name, sizeof(name), "%s/control", path);
 	file_load(&files->control, name);
 	snprintf(name, sizeof(name), "%s/data.mdb", files->epoch);

@@ -1,6 +1,11 @@
 /*
  * files.h
  *		A store with known contents, whose files a test damages and puts back.
+ *
+ * What is put back must be nobody's: LMDB takes the last transaction's number
+ * from lock.mdb, and not from data.mdb, while a process has the files open.
+ * Where an environment stays open (tap_lmdb_stays_open) that is as long as the
+ * process lives, so a child is who changes rows.
  */
 #ifndef TVIEW_TEST_FILES_H
 #define TVIEW_TEST_FILES_H
@@ -41,7 +46,7 @@ extern void file_overwrite(const File *file, size_t at, const void *bytes,
 						   size_t n);
 extern void file_flip(const File *file, size_t bit);
 
-/* Makes the store and reads its files. */
+/* Makes the store, in a child, and reads its files. */
 extern void files_load(Files *files, const char *path);
 extern void files_restore(const Files *files);
 extern void files_free(Files *files);
