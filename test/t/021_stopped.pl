@@ -1,4 +1,6 @@
 # Proves: a backend that is stopped (SIGSTOP) at any point of publishing, storing, settling or reading makes nobody fail, nobody read a wrong row, and nobody wait but for seconds; when it goes on, it does so unharmed.
+#
+# Needs the library with stop points.
 
 use strict;
 use warnings FATAL => 'all';

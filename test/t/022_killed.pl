@@ -1,4 +1,6 @@
 # Proves: a backend that is killed (SIGKILL) at any point of publishing, storing, settling or reading leaves no wrong row, no stuck lock and a store that is still in use.
+#
+# Needs the library with stop points.
 
 use strict;
 use warnings FATAL => 'all';

@@ -162,7 +162,11 @@ mdb_txn_commit(struct MDB_txn *txn)
 	return rc;
 }
 
-/* ---- the store: reads do without LMDB's functions ---- */
+/*
+ * ---- the store: reads do without LMDB's functions ----
+ *
+ * From PostgreSQL 16 on only the library with stop points shows these.
+ */
 
 struct TviewTxn;
 struct TviewCursor;
