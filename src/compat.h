@@ -7,21 +7,31 @@
 
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/stratnum.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
+#include "commands/explain.h"
+#include "commands/vacuum.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/prep.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/regproc.h"
+#include "utils/rel.h"
 #include "utils/selfuncs.h"
 #include "utils/tuplesort.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 
 /* The next datum of a sort, valid until the sort's next call or longer. */
 static inline bool
@@ -205,6 +215,148 @@ tview_compat_upper_path(PlannerInfo *root, RelOptInfo *rel, PathTarget *target,
 	return create_foreign_upper_path(root, rel, target, rows, startup, total,
 									 NIL, NULL, private);
 #endif
+}
+
+/* Runs the query for a number of rows, or with 0 to its end, and only once. */
+static inline void
+tview_compat_run(QueryDesc *query, uint64 rows, bool once)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(query, ForwardScanDirection, rows);
+#else
+	ExecutorRun(query, ForwardScanDirection, rows, once);
+#endif
+}
+
+static inline MinimalTuple
+tview_compat_form_tuple(TupleDesc desc, Datum *values, bool *nulls)
+{
+#if PG_VERSION_NUM >= 180000
+	return heap_form_minimal_tuple(desc, values, nulls, 0);
+#else
+	return heap_form_minimal_tuple(desc, values, nulls);
+#endif
+}
+
+static inline MinimalTuple
+tview_compat_copy_tuple(MinimalTuple tuple)
+{
+#if PG_VERSION_NUM >= 180000
+	return heap_copy_minimal_tuple(tuple, 0);
+#else
+	return heap_copy_minimal_tuple(tuple);
+#endif
+}
+
+/* Where ANALYZE may pause. */
+static inline void
+tview_compat_analyze_delay(void)
+{
+#if PG_VERSION_NUM >= 180000
+	vacuum_delay_point(true);
+#else
+	vacuum_delay_point();
+#endif
+}
+
+static inline bool
+tview_compat_is_descending(const PathKey *key)
+{
+#if PG_VERSION_NUM >= 180000
+	return key->pk_cmptype == COMPARE_GT;
+#else
+	return key->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+/* True when no row has a null in column i (from 0) of the relcache's rows. */
+static inline bool
+tview_compat_is_not_null(TupleDesc desc, int i)
+{
+#if PG_VERSION_NUM >= 180000
+	/* the constraint may be NOT VALID */
+	return TupleDescCompactAttr(desc, i)->attnullability == ATTNULLABLE_VALID;
+#else
+	return TupleDescAttr(desc, i)->attnotnull;
+#endif
+}
+
+/*
+ * The expression of a column that is computed when it is read, over Vars of
+ * entry 1, NULL when the column is stored.
+ */
+static inline Node *
+tview_compat_virtual_expression(Relation rel, AttrNumber attno)
+{
+#if PG_VERSION_NUM >= 180000
+	if (attno > 0 &&
+		TupleDescAttr(RelationGetDescr(rel), attno - 1)->attgenerated ==
+			ATTRIBUTE_GENERATED_VIRTUAL)
+		return build_generation_expression(rel, attno);
+#endif
+	return NULL;
+}
+
+/*
+ * Puts grouped expressions where the query names them by an entry of the range
+ * table, and empties that entry.
+ */
+static inline void
+tview_compat_flatten_groups(Query *query)
+{
+#if PG_VERSION_NUM >= 180000
+	ListCell *lc;
+
+	if (!query->hasGroupRTE)
+		return;
+	query->targetList = castNode(
+		List, flatten_group_exprs(NULL, query, (Node *) query->targetList));
+	query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+	foreach(lc, query->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_GROUP)
+			lfirst_node(RangeTblEntry, lc)->groupexprs = NIL;
+	query->hasGroupRTE = false;
+#endif
+}
+
+/* What an SQL/JSON expression is made of. */
+typedef enum TviewCompatJson
+{
+	TVIEW_COMPAT_JSON_NONE, /* it is none */
+	TVIEW_COMPAT_JSON_PART, /* what is below it counts */
+	TVIEW_COMPAT_JSON_MAKE, /* values are printed as by to_json */
+	TVIEW_COMPAT_JSON_QUERY /* a path is applied, and its result converted */
+} TviewCompatJson;
+
+/* Also gives the values that are printed, or the type of the result. */
+static inline TviewCompatJson
+tview_compat_json(Node *node, List **values, Oid *type)
+{
+	*values = NIL;
+	*type = InvalidOid;
+#if PG_VERSION_NUM >= 160000
+	switch (nodeTag(node))
+	{
+		case T_JsonFormat:
+		case T_JsonReturning:
+		case T_JsonValueExpr:
+		case T_JsonIsPredicate:
+			return TVIEW_COMPAT_JSON_PART;
+		case T_JsonConstructorExpr:
+			*values = ((JsonConstructorExpr *) node)->args;
+			return TVIEW_COMPAT_JSON_MAKE;
+#if PG_VERSION_NUM >= 170000
+		case T_JsonBehavior:
+			return TVIEW_COMPAT_JSON_PART;
+		case T_JsonExpr:
+			*type = ((JsonExpr *) node)->returning->typid;
+			return TVIEW_COMPAT_JSON_QUERY;
+#endif
+		default:
+			break;
+	}
+#endif
+	return TVIEW_COMPAT_JSON_NONE;
 }
 
 #endif /* TVIEW_COMPAT_H */

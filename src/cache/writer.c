@@ -24,6 +24,7 @@
 #include "meta/tag.h"
 #include "cache/visibility.h"
 #include "cache/writer.h"
+#include "compat.h"
 #include "miscadmin.h"
 
 /* Values of so many bytes are compressed; what TOAST takes for long, too. */
@@ -278,7 +279,7 @@ flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
 		values[i] = stored_form(desc, values[i]);
 		changed = true;
 	}
-	return changed ? heap_form_minimal_tuple(tupdesc, values, nulls) : tuple;
+	return changed ? tview_compat_form_tuple(tupdesc, values, nulls) : tuple;
 }
 
 /* True when the own transaction has changed something that the row reads. */

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "compat.h"
 #include "compute/compute.h"
 #include "compute/guard.h"
 #include "compute/query.h"
@@ -304,7 +305,7 @@ tview_compute_item(const TviewComputed *computed, TviewFillItem *item)
 	item->root_exists = computed->root_exists;
 	item->storable = computed->nrows <= 1;
 	if (computed->nrows == 1)
-		item->tuple = heap_copy_minimal_tuple(computed->rows[0]);
+		item->tuple = tview_compat_copy_tuple(computed->rows[0]);
 	item->ntags = computed->ntags;
 	item->tags = copy_words(computed->tags, computed->ntags);
 	item->nlookups = computed->nlookups;

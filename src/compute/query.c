@@ -181,7 +181,7 @@ tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type, Datum value,
 							source->query_string, snapshot, InvalidSnapshot,
 							receiver, params, NULL, 0);
 	ExecutorStart(query, 0);
-	ExecutorRun(query, ForwardScanDirection, 0, true);
+	tview_compat_run(query, 0, true);
 	ExecutorFinish(query);
 	ExecutorEnd(query);
 	FreeQueryDesc(query);

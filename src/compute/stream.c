@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "compat.h"
 #include "compute/compute.h"
 #include "compute/guard.h"
 #include "compute/query.h"
@@ -235,7 +236,7 @@ run_query(void *arg)
 	PushActiveSnapshot(stream->snapshot);
 	if (stream->flags & TVIEW_STREAM_GUARDED)
 		CurrentResourceOwner = stream->owner;
-	ExecutorRun(stream->query, ForwardScanDirection, stream->batch_rows, false);
+	tview_compat_run(stream->query, stream->batch_rows, false);
 	CurrentResourceOwner = outer;
 	PopActiveSnapshot();
 	tview_query_leave(&saved);
@@ -408,7 +409,7 @@ add_row(TviewBuild *build, TviewComputed *computed)
 	else
 		computed->rows = repalloc(computed->rows,
 								  (computed->nrows + 1) * sizeof(MinimalTuple));
-	computed->rows[computed->nrows++] = heap_copy_minimal_tuple(build->row);
+	computed->rows[computed->nrows++] = tview_compat_copy_tuple(build->row);
 }
 
 TviewComputed *

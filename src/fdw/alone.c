@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "compat.h"
 #include "executor/executor.h"
 #include "fdw/state.h"
 #include "miscadmin.h"
@@ -100,7 +101,7 @@ init_locals(TviewScanState *state)
 static MinimalTuple
 form_row(const TviewScanState *state, const Partial *partial)
 {
-	return heap_form_minimal_tuple(state->desc->tupdesc, partial->values,
+	return tview_compat_form_tuple(state->desc->tupdesc, partial->values,
 								   partial->nulls);
 }
 
@@ -136,7 +137,7 @@ fetch(TviewScanState *state, int64 key, const Bitmapset *columns,
 	{
 		if (n > 0)
 			*rows = repalloc(*rows, (n + 1) * sizeof(MinimalTuple));
-		(*rows)[n++] = heap_copy_minimal_tuple(tuple);
+		(*rows)[n++] = tview_compat_copy_tuple(tuple);
 	}
 	tview_stream_close(stream);
 	return n;

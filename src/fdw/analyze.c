@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "cache/estimate.h"
 #include "commands/vacuum.h"
+#include "compat.h"
 #include "compute/compute.h"
 #include "meta/meta.h"
 #include "optimizer/plancat.h"
@@ -84,7 +85,7 @@ acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 	stream = tview_stream_open(desc, GetActiveSnapshot(), &everything);
 	while ((row = tview_stream_next(stream)) != NULL)
 	{
-		vacuum_delay_point();
+		tview_compat_analyze_delay();
 		offer_row(&sample, row);
 	}
 	tview_stream_close(stream);

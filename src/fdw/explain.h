@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "commands/explain.h"
+#include "compat.h"
 #include "nodes/execnodes.h"
 
 /* FDW callback */

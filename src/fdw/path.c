@@ -187,8 +187,7 @@ add_range_paths(PathSource *source)
 		List *pathkeys = lfirst(lc);
 		PathKey *first = linitial_node(PathKey, pathkeys);
 
-		choice.direction =
-			first->pk_strategy == BTGreaterStrategyNumber ? -1 : 1;
+		choice.direction = tview_compat_is_descending(first) ? -1 : 1;
 		add_scan_path(source, choice, 1, fetched, pathkeys);
 	}
 }

@@ -14,6 +14,7 @@
 #include "lineage/problem.h"
 #include "lineage/relation.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
@@ -61,7 +62,10 @@ static void
 use_column(TviewAnalysis *cx, TviewNode *node, AttrNumber attno)
 {
 	TviewSource *source = get_source(cx->lineage, node->relid);
+	Node *expr = tview_relation_virtual_expression(node->relid, attno);
 
+	/* no change of the row shows in a column that is computed */
+	pull_varattnos(expr, 1, &source->used);
 	if (attno == 0)
 		source->whole_row = true;
 	else if (attno < 0 && attno != TableOidAttributeNumber)

@@ -19,6 +19,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "lineage/lineage.h"
 #include "lineage/relation.h"
 #include "nodes/nodes.h"
@@ -54,6 +55,36 @@ add_text(uint64 *hash, const char *text)
 		add_bytes(hash, text, strlen(text));
 }
 
+/* A tree's text without the positions in the source that it was parsed from. */
+static void
+add_tree(uint64 *hash, char *text)
+{
+	static const char *const marks[] = {":location ", ":stmt_location ",
+										":stmt_len "};
+	char *to = text;
+	char *from = text;
+
+	while (*from)
+	{
+		bool skipped = false;
+
+		for (size_t i = 0; *from == ':' && i < lengthof(marks); i++)
+		{
+			size_t length = strlen(marks[i]);
+
+			if (strncmp(from, marks[i], length) != 0)
+				continue;
+			from += length;
+			from += strspn(from, "-0123456789");
+			skipped = true;
+			break;
+		}
+		if (!skipped)
+			*to++ = *from++;
+	}
+	add_bytes(hash, text, to - text);
+}
+
 /* Columns that the analysis and the results depend on. */
 static void
 add_columns(uint64 *hash, Relation rel)
@@ -61,6 +92,7 @@ add_columns(uint64 *hash, Relation rel)
 	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
 		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), i);
+		Node *expr;
 
 		add_number(hash, attr->attnum);
 		add_text(hash, NameStr(attr->attname));
@@ -68,8 +100,11 @@ add_columns(uint64 *hash, Relation rel)
 		add_number(hash, attr->atttypmod);
 		add_number(hash, attr->attcollation);
 		add_number(hash, attr->attisdropped);
-		add_number(hash, attr->attnotnull);
+		add_number(hash, tview_compat_is_not_null(RelationGetDescr(rel), i));
 		add_number(hash, attr->attgenerated);
+		expr = tview_compat_virtual_expression(rel, attr->attnum);
+		if (expr != NULL)
+			add_tree(hash, nodeToString(expr));
 	}
 }
 
@@ -132,36 +167,6 @@ add_base(uint64 *hash, Oid relid)
 	tview_relation_close(rel);
 }
 
-/* A rule's text without the positions in the source that it was parsed from. */
-static void
-add_rule(uint64 *hash, char *text)
-{
-	static const char *const marks[] = {":location ", ":stmt_location ",
-										":stmt_len "};
-	char *to = text;
-	char *from = text;
-
-	while (*from)
-	{
-		bool skipped = false;
-
-		for (size_t i = 0; *from == ':' && i < lengthof(marks); i++)
-		{
-			size_t length = strlen(marks[i]);
-
-			if (strncmp(from, marks[i], length) != 0)
-				continue;
-			from += length;
-			from += strspn(from, "-0123456789");
-			skipped = true;
-			break;
-		}
-		if (!skipped)
-			*to++ = *from++;
-	}
-	add_bytes(hash, text, to - text);
-}
-
 /*
  * The rules of a view, read from the catalog: cheaper than printing the cached
  * tree.
@@ -188,7 +193,7 @@ add_rules(uint64 *hash, Oid viewid)
 		if (isnull)
 			continue;
 		rule = TextDatumGetCString(action);
-		add_rule(hash, rule);
+		add_tree(hash, rule);
 		pfree(rule);
 	}
 	systable_endscan(scan);

@@ -194,6 +194,12 @@ enter_item(TviewAnalysis *cx, TviewLevel *level, int rtindex)
 		case RTE_VALUES:
 		case RTE_RESULT:
 			break;
+		default:
+			tview_problem_set(cx->lineage, ERRCODE_FEATURE_NOT_SUPPORTED, NULL,
+							  "view \"%s\" reads something unknown (kind %d)",
+							  tview_problem_relation(level->viewid),
+							  (int) rte->rtekind);
+			break;
 	}
 }
 
@@ -230,6 +236,7 @@ build_level(TviewAnalysis *cx, Query *query, Oid viewid, TviewLevel *parent,
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
+	tview_compat_flatten_groups(query);
 	level->query = query;
 	level->viewid = viewid;
 	level->parent = parent;

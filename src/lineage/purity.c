@@ -14,6 +14,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "lineage/problem.h"
 #include "lineage/purity.h"
 #include "lineage/settings.h"
@@ -196,7 +197,12 @@ warn_unordered(PurityWalk *walk, Aggref *agg)
 {
 	const char *names[] = {"jsonb_agg", "json_agg", "array_agg",
 						   "string_agg", "xmlagg", "json_object_agg",
-						   "jsonb_object_agg"};
+						   "jsonb_object_agg", "json_agg_strict",
+						   "jsonb_agg_strict", "json_object_agg_strict",
+						   "jsonb_object_agg_strict", "json_object_agg_unique",
+						   "jsonb_object_agg_unique",
+						   "json_object_agg_unique_strict",
+						   "jsonb_object_agg_unique_strict"};
 	char *name = get_func_name(agg->aggfnoid);
 
 	if (agg->aggorder != NIL || agg->aggdistinct != NIL ||
@@ -211,6 +217,11 @@ warn_unordered(PurityWalk *walk, Aggref *agg)
 				"view \"%s\" uses %s() without ORDER BY: the order of its elements is not defined",
 				tview_problem_relation(walk->level->viewid), name);
 	}
+	if (strcmp(name, "any_value") == 0)
+		tview_problem_warn(
+			walk->cx->lineage,
+			"view \"%s\" uses any_value() without ORDER BY: which value that is is not defined",
+			tview_problem_relation(walk->level->viewid));
 }
 
 /*
@@ -223,15 +234,19 @@ check_aggregate(PurityWalk *walk, Oid aggid, List *args)
 	Form_pg_aggregate form;
 	ListCell *lc;
 
-	if (aggid == F_JSON_AGG || aggid == F_JSONB_AGG ||
-		aggid == F_JSON_OBJECT_AGG || aggid == F_JSONB_OBJECT_AGG)
+	if (get_func_namespace(aggid) == PG_CATALOG_NAMESPACE)
 	{
+		if (func_volatile(aggid) == PROVOLATILE_IMMUTABLE)
+			return;
+		/* json_agg, jsonb_object_agg_unique_strict and so on */
+		if (strncmp(get_func_name(aggid), "json", 4) != 0)
+			refuse(walk,
+				   psprintf("aggregate %s", tview_problem_function(aggid)),
+				   "whose result may change although no table does");
 		foreach(lc, args)
 			check_value(walk, lfirst(lc), TVIEW_FORM_JSON);
 		return;
 	}
-	if (get_func_namespace(aggid) == PG_CATALOG_NAMESPACE)
-		return;
 	tview_settings_note_function(walk->cx->lineage, aggid);
 	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggid));
 	if (!HeapTupleIsValid(tuple))
@@ -327,6 +342,85 @@ check_xml(PurityWalk *walk, List *args, List *types)
 		check_value(walk, lfirst(lc), TVIEW_FORM_TEXT);
 	foreach(lc, types)
 		check_type(walk, lfirst_oid(lc), TVIEW_FORM_INPUT);
+}
+
+/* Checks SQL/JSON constructors and query functions; false for other nodes. */
+static bool
+check_json(PurityWalk *walk, Node *node)
+{
+	List *values;
+	Oid type;
+	ListCell *lc;
+
+	switch (tview_compat_json(node, &values, &type))
+	{
+		case TVIEW_COMPAT_JSON_NONE:
+			return false;
+		case TVIEW_COMPAT_JSON_PART:
+			return true;
+		case TVIEW_COMPAT_JSON_MAKE:
+			foreach(lc, values)
+				check_value(walk, lfirst(lc), TVIEW_FORM_JSON);
+			return true;
+		case TVIEW_COMPAT_JSON_QUERY:
+			/* paths compare moments, and items become text */
+			walk->cx->lineage->settings |= TVIEW_SETTINGS_ANY;
+			check_type(walk, type, TVIEW_FORM_INPUT);
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is it a node whose meaning follows from the nodes below it, or one that is
+ * checked elsewhere?  What a later version may add is none.
+ */
+static bool
+is_known(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_Aggref:
+		case T_ArrayExpr:
+		case T_BooleanTest:
+		case T_BoolExpr:
+		case T_CaseExpr:
+		case T_CaseTestExpr:
+		case T_CaseWhen:
+		case T_CoalesceExpr:
+		case T_CoerceToDomainValue:
+		case T_CollateExpr:
+		case T_CommonTableExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CTECycleClause:
+		case T_CTESearchClause:
+		case T_DistinctExpr:
+		case T_FieldStore:
+		case T_FromExpr:
+		case T_FuncExpr:
+		case T_GroupingFunc:
+		case T_GroupingSet:
+		case T_JoinExpr:
+		case T_List:
+		case T_MinMaxExpr:
+		case T_NamedArgExpr:
+		case T_NullIfExpr:
+		case T_NullTest:
+		case T_OpExpr:
+		case T_RangeTblRef:
+		case T_RowCompareExpr:
+		case T_ScalarArrayOpExpr:
+		case T_SetOperationStmt:
+		case T_SubLink:
+		case T_SubscriptingRef:
+		case T_TableSampleClause:
+		case T_TargetEntry:
+		case T_WindowClause:
+		case T_WindowFunc:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /* Checks nodes that call functions with arguments. */
@@ -431,6 +525,9 @@ check_conversion(PurityWalk *walk, Node *node)
 			tview_settings_note_type(walk->cx->lineage, exprType(node));
 			break;
 		default:
+			if (!is_known(node) && !check_json(walk, node))
+				refuse(walk, psprintf("a construct (%d)", (int) nodeTag(node)),
+					   "which tview_fdw does not know");
 			break;
 	}
 }

@@ -21,6 +21,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "compat.h"
 #include "foreign/foreign.h"
 #include "lineage/problem.h"
 #include "lineage/relation.h"
@@ -294,15 +295,25 @@ tview_relation_is_detaching(Oid relid)
 bool
 tview_relation_is_not_null(Oid relid, AttrNumber attno)
 {
-	HeapTuple tuple =
-		SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attno));
+	Relation rel = tview_relation_try_open(relid);
 	bool result;
 
-	if (!HeapTupleIsValid(tuple))
+	if (rel == NULL)
 		return false;
-	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-	ReleaseSysCache(tuple);
+	result = attno > 0 && attno <= RelationGetNumberOfAttributes(rel) &&
+		tview_compat_is_not_null(RelationGetDescr(rel), attno - 1);
+	tview_relation_close(rel);
 	return result;
+}
+
+Node *
+tview_relation_virtual_expression(Oid relid, AttrNumber attno)
+{
+	Relation rel = tview_relation_open(relid);
+	Node *expr = tview_compat_virtual_expression(rel, attno);
+
+	tview_relation_close(rel);
+	return expr;
 }
 
 /* Is the index a usable one on attno alone, with the operator's equality? */

@@ -51,8 +51,14 @@ extern bool tview_relation_is_tview(Oid relid);
 extern bool tview_relation_is_unique(Oid relid, bool inh, AttrNumber attno,
 									 Oid opno);
 
-/* Is the column declared NOT NULL? */
+/* Is the column declared NOT NULL, and so for all rows? */
 extern bool tview_relation_is_not_null(Oid relid, AttrNumber attno);
+
+/*
+ * What a virtual generated column is computed from, over Vars of entry 1; NULL
+ * for every other column.
+ */
+extern Node *tview_relation_virtual_expression(Oid relid, AttrNumber attno);
 
 /* Has a plain table children whose rows a scan reads too? */
 extern bool tview_relation_has_children(Oid relid);

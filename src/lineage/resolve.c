@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "lineage/relation.h"
 #include "lineage/resolve.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -158,7 +159,8 @@ resolve_column(TviewLevel *level, int rtindex, AttrNumber attno)
 		}
 		return targets;
 	}
-	if (item->node == NULL)
+	if (item->node == NULL ||
+		tview_relation_virtual_expression(item->node->relid, attno) != NULL)
 		return NIL;
 	target = palloc0(sizeof(TviewTarget));
 	target->node = item->node;

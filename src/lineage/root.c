@@ -120,6 +120,13 @@ follow_key(TviewAnalysis *cx, KeyStep *step)
 		return false;
 	}
 	item = &level->items[var->varno - 1];
+	if (item->node != NULL &&
+		tview_relation_virtual_expression(item->node->relid, var->varattno) !=
+			NULL)
+	{
+		step->what = "a virtual generated column";
+		return false;
+	}
 	if (item->node != NULL)
 	{
 		cx->root = item->node;
