@@ -236,15 +236,17 @@ check_aggregate(PurityWalk *walk, Oid aggid, List *args)
 
 	if (get_func_namespace(aggid) == PG_CATALOG_NAMESPACE)
 	{
-		if (func_volatile(aggid) == PROVOLATILE_IMMUTABLE)
-			return;
-		/* json_agg, jsonb_object_agg_unique_strict and so on */
-		if (strncmp(get_func_name(aggid), "json", 4) != 0)
+		/*
+		 * json_agg, jsonb_object_agg_unique_strict and so on; the catalog calls
+		 * some of them immutable
+		 */
+		if (strncmp(get_func_name(aggid), "json", 4) == 0)
+			foreach(lc, args)
+				check_value(walk, lfirst(lc), TVIEW_FORM_JSON);
+		else if (func_volatile(aggid) != PROVOLATILE_IMMUTABLE)
 			refuse(walk,
 				   psprintf("aggregate %s", tview_problem_function(aggid)),
 				   "whose result may change although no table does");
-		foreach(lc, args)
-			check_value(walk, lfirst(lc), TVIEW_FORM_JSON);
 		return;
 	}
 	tview_settings_note_function(walk->cx->lineage, aggid);

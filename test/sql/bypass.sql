@@ -14,7 +14,7 @@ DECLARE
 	doc jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, SUMMARY OFF) ' || query INTO doc;
-	RETURN QUERY SELECT (n ->> 'Actual Rows')::numeric, (n ->> 'Served')::numeric,
+	RETURN QUERY SELECT trim_scale((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
 		(n ->> 'Recomputed')::numeric, n ->> 'Bypass'
 	FROM jsonb_path_query(doc, 'strict $.** ? (@."Node Type" == "Foreign Scan")') n;
 END $$;
@@ -29,7 +29,7 @@ SELECT chk.prepare();
 \pset null '-'
 -- serializable transactions run the view
 BEGIN ISOLATION LEVEL SERIALIZABLE;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_user WHERE pk_user = 3;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_user WHERE pk_user = 3$$);
 SELECT * FROM chk.look('SELECT * FROM app.tv_user');
 SELECT * FROM chk.look('SELECT * FROM app.tv_post WHERE fk_user = 2');
 SELECT * FROM chk.check_all('serializable');

@@ -35,7 +35,7 @@ SELECT * FROM chk.differences();
 SELECT count(*) FROM tview.status s, tview.verify(s.tview);
 SELECT pg_column_compression(words), pg_column_compression(data), count(*) FROM app.tv_pglz WHERE pk_page >= 120 GROUP BY 1, 2;
 SELECT t.data = v.data AND t.noise = v.noise AS same, t.data->>'n' AS n FROM app.tv_page t JOIN app.v_page v USING (pk_page) WHERE t.id = md5('q33')::uuid;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_page;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_page$$);
 -- changes are stored likewise, and another option takes effect for what is stored from then on
 UPDATE app.tb_page SET words = words || '!', noise = noise || 'x' WHERE pk_page % 2 = 0;
 SELECT * FROM chk.differences();

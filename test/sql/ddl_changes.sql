@@ -172,7 +172,7 @@ SELECT * FROM chk.check_all('in transaction: update');
 ROLLBACK;
 SELECT * FROM chk.check_anew('rolled back');
 SELECT * FROM chk.check_all('rolled back, again');
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_post WHERE pk_post = 5;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_post WHERE pk_post = 5$$);
 SET client_min_messages = warning;
 DROP SCHEMA near CASCADE;
 \set ECHO none

@@ -19,7 +19,7 @@ ALTER FOREIGN TABLE app.tv_x ADD COLUMN more int;
 SELECT * FROM app.tv_x ORDER BY 1;
 UPDATE app.tb_x SET z = 8 WHERE pk_x = 1;
 SELECT * FROM app.tv_x ORDER BY 1;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_x;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_x$$);
 -- a column of the TVIEW goes, and comes again at the end
 PREPARE p AS SELECT * FROM app.tv_x WHERE pk_x = 1;
 EXECUTE p;
@@ -104,6 +104,6 @@ SELECT count(name) FROM app.tv_x;
 DROP VIEW app.v_x;
 DROP VIEW app.v_y;
 SELECT tview, view, problem FROM tview.status;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_x;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_x$$);
 \set ECHO none
 \i :end

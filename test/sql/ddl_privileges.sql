@@ -87,7 +87,7 @@ REVOKE SELECT ON app.tb_x FROM regress_tview_group;
 SELECT * FROM chk.both();
 ROLLBACK;
 SELECT * FROM chk.both();
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_x;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_x$$);
 -- policies: of the tables' owners for the view's owner
 ALTER TABLE app.tb_x ENABLE ROW LEVEL SECURITY;
 SELECT * FROM chk.both();

@@ -67,11 +67,10 @@ SELECT pk_doc, data, length(data::text) = length((SELECT v.data::text FROM app.v
 SELECT pk_doc, data IS NULL AS none, json_typeof(data) AS type, pg_typeof(data), pg_column_compression(data) AS stored FROM app.tv_doc WHERE pk_doc IN (2, 3, 7, 8, 9, 17) ORDER BY pk_doc;
 SELECT count(*), count(data), count(DISTINCT data::text) FROM app.tv_doc;
 -- conditions on the column are the query's, whatever stands beside them
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-	SELECT data, data ->> 'b' FROM app.tv_doc WHERE id = md5('1')::uuid AND data ->> 'b' = '2' AND data IS NOT NULL;
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM app.tv_doc WHERE data::jsonb @> '{"b": 2}';
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM app.tv_doc;
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM app.tv_doc WHERE pk_doc < 5;
+SELECT * FROM chk.plan($$SELECT data, data ->> 'b' FROM app.tv_doc WHERE id = md5('1')::uuid AND data ->> 'b' = '2' AND data IS NOT NULL$$, ', VERBOSE');
+SELECT * FROM chk.plan($$SELECT count(*) FROM app.tv_doc WHERE data::jsonb @> '{"b": 2}'$$, ', VERBOSE');
+SELECT * FROM chk.plan($$SELECT count(*) FROM app.tv_doc$$, ', VERBOSE');
+SELECT * FROM chk.plan($$SELECT count(*) FROM app.tv_doc WHERE pk_doc < 5$$, ', VERBOSE');
 SELECT count(*) FROM app.tv_doc t WHERE t.data #>> '{x,y}' IS NOT NULL OR t.data -> 0 IS NOT NULL;
 SELECT pk_doc FROM app.tv_doc WHERE data = '{}';
 SELECT DISTINCT data FROM app.tv_doc;
@@ -113,7 +112,7 @@ SELECT * FROM chk.texts();
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT * FROM chk.texts();
 SELECT * FROM chk.check_all('serializable', true);
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT data FROM app.tv_doc WHERE pk_doc = 1;
+SELECT * FROM chk.plan($$SELECT data FROM app.tv_doc WHERE pk_doc = 1$$, ', VERBOSE');
 COMMIT;
 SELECT tview.reset('app.tv_doc');
 SELECT * FROM chk.check_all('cleared', true);

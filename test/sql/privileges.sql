@@ -33,7 +33,7 @@ IMPORT FOREIGN SCHEMA own FROM SERVER tviews INTO own;
 SELECT * FROM own.tv_post ORDER BY 1;
 UPDATE own.tb_user SET name = 'uno' WHERE pk_user = 1;
 SELECT data FROM own.tv_post WHERE pk_post = 1;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT data FROM own.tv_post WHERE pk_post = 2;
+SELECT * FROM chk.plan($$SELECT data FROM own.tv_post WHERE pk_post = 2$$);
 SELECT tview.reset('own.tv_post');
 SELECT tview.refresh('own.tv_post');
 SELECT * FROM tview.verify('own.tv_post');

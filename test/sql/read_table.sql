@@ -62,7 +62,7 @@ SELECT * FROM app.tv_post TABLESAMPLE SYSTEM (10);
 ANALYZE app.tv_post;
 SELECT reltuples FROM pg_class WHERE oid = 'app.tv_post'::regclass;
 SELECT attname, null_frac > 0 AS nulls, n_distinct FROM pg_stats WHERE schemaname = 'app' AND tablename = 'tv_post' AND attname <> 'data' ORDER BY 1;
-ANALYZE VERBOSE app.tv_user;
+ANALYZE app.tv_user;
 VACUUM app.tv_user;
 DO $$
 DECLARE
@@ -78,11 +78,11 @@ END $$;
 -- EXPLAIN in every form
 EXPLAIN (COSTS OFF) SELECT * FROM app.tv_post;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT slug FROM app.tv_post WHERE pk_post = 1;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) SELECT slug FROM app.tv_post WHERE pk_post = 1;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT YAML) SELECT slug FROM app.tv_post WHERE fk_user = 1 AND slug <> 's-10';
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT XML) SELECT count(*) FROM app.tv_post;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT u.pk_user, p.slug FROM app.tb_user u LEFT JOIN app.tv_post p ON p.pk_post = u.pk_user AND p.pk_post < 3 WHERE u.pk_user = -1;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_post LIMIT 0;
+SELECT * FROM chk.plan($$SELECT slug FROM app.tv_post WHERE pk_post = 1$$, ', FORMAT JSON');
+SELECT * FROM chk.plan($$SELECT slug FROM app.tv_post WHERE fk_user = 1 AND slug <> 's-10'$$, ', FORMAT YAML');
+SELECT * FROM chk.plan($$SELECT count(*) FROM app.tv_post$$, ', FORMAT XML');
+SELECT * FROM chk.plan($$SELECT u.pk_user, p.slug FROM app.tb_user u LEFT JOIN app.tv_post p ON p.pk_post = u.pk_user AND p.pk_post < 3 WHERE u.pk_user = -1$$);
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_post LIMIT 0$$);
 
 -- prepared statements over DDL
 PREPARE p AS SELECT * FROM app.tv_user WHERE pk_user = $1;

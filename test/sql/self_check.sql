@@ -51,7 +51,7 @@ SELECT count(*) FROM app.tv_note WHERE pk_note = ANY (ARRAY(SELECT generate_seri
 SELECT pk_note FROM app.tv_note WHERE id IN (md5('n7')::uuid, md5('nobody')::uuid);
 SELECT count(*) FROM app.tv_note WHERE id = md5('nobody')::uuid;
 SELECT * FROM chk.figures WHERE tview = 'app.tv_note'::regclass;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_note WHERE pk_note = 1;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_note WHERE pk_note = 1$$);
 -- a row that the view has no longer, and one that it has got
 SELECT array_agg(pk_open) FROM app.tv_open;
 SELECT array_agg(pk_over) FROM app.tv_over;

@@ -31,18 +31,18 @@ DECLARE
 	doc jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, SUMMARY OFF) ' || query INTO doc;
-	RETURN QUERY SELECT n ->> 'Store', n ->> 'Store Cond', (n ->> 'Actual Rows')::numeric, (n ->> 'Served')::numeric,
+	RETURN QUERY SELECT n ->> 'Store', n ->> 'Store Cond', trim_scale((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
 		(n ->> 'Recomputed')::numeric, n ->> 'Bypass'
 	FROM jsonb_path_query(doc, 'strict $.** ? (@."Node Type" == "Foreign Scan")') n;
 END $$;
 
 -- at rest
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_post;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT data FROM app.tv_post WHERE pk_post = 7;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT data FROM app.tv_post WHERE id = md5('p7')::uuid;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT data FROM app.tv_post WHERE fk_user = 3;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, VERBOSE) SELECT data FROM app.tv_post WHERE pk_post BETWEEN 10 AND 20 AND data ->> 'title' LIKE '%1';
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT data FROM app.tv_post ORDER BY pk_post DESC LIMIT 3;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_post$$);
+SELECT * FROM chk.plan($$SELECT data FROM app.tv_post WHERE pk_post = 7$$);
+SELECT * FROM chk.plan($$SELECT data FROM app.tv_post WHERE id = md5('p7')::uuid$$);
+SELECT * FROM chk.plan($$SELECT data FROM app.tv_post WHERE fk_user = 3$$);
+SELECT * FROM chk.plan($$SELECT data FROM app.tv_post WHERE pk_post BETWEEN 10 AND 20 AND data ->> 'title' LIKE '%1'$$, ', VERBOSE');
+SELECT * FROM chk.plan($$SELECT data FROM app.tv_post ORDER BY pk_post DESC LIMIT 3$$);
 SELECT * FROM chk.look('SELECT * FROM app.tv_user');
 SELECT * FROM chk.look('SELECT * FROM app.tv_ranked');
 -- keys that the view leaves out, and keys that there are not

@@ -14,7 +14,7 @@ DECLARE
 	doc jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, SUMMARY OFF) ' || query INTO doc;
-	RETURN QUERY SELECT (n ->> 'Actual Rows')::numeric, (n ->> 'Served')::numeric,
+	RETURN QUERY SELECT trim_scale((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
 		(n ->> 'Recomputed')::numeric, n ->> 'Bypass'
 	FROM jsonb_path_query(doc, 'strict $.** ? (@."Node Type" == "Foreign Scan")') n;
 END $$;
@@ -26,6 +26,7 @@ CREATE VIEW app.v_zone AS SELECT u.pk_user AS pk_zone, jsonb_build_object('made'
 CREATE VIEW app.v_raw AS SELECT u.pk_user AS pk_raw, u.made, u.span, u.part, u.raw FROM app.tb_user u;
 CREATE VIEW app.v_text AS SELECT u.pk_user AS pk_text, u.made::text, u.plain::text AS plain, u.span::text AS span, u.part::text AS part, u.raw::text AS raw FROM app.tb_user u;
 CREATE VIEW app.v_all AS SELECT u.pk_user AS pk_all, to_jsonb(u) AS data FROM app.tb_user u;
+CREATE VIEW app.v_keys AS SELECT u.pk_user AS pk_keys, (SELECT jsonb_object_agg(x.name, x.made ORDER BY x.pk_user) FROM app.tb_user x) AS data FROM app.tb_user u;
 CREATE VIEW app.v_day AS SELECT u.pk_user AS pk_day, u.made::date AS day FROM app.tb_user u WHERE u.made >= timestamptz '2026-01-01 00:00:00+00';
 CREATE VIEW app.v_format AS SELECT u.pk_user AS pk_format, to_char(u.made, 'YYYY-MM-DD HH24') AS f, date_trunc('day', u.made) AS d, extract(hour FROM u.made) AS h FROM app.tb_user u;
 CREATE VIEW app.v_search AS SELECT u.pk_user AS pk_search, to_tsvector(u.name)::text AS words FROM app.tb_user u;

@@ -105,6 +105,6 @@ EXCEPTION WHEN division_by_zero THEN
 	RAISE NOTICE 'caught: % differences', chk.differences();
 END $$;
 SELECT * FROM chk.check_all('after errors');
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_post WHERE pk_post = 4;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_post WHERE pk_post = 4$$);
 \set ECHO none
 \i :end

@@ -55,6 +55,8 @@ for my $command (
 }
 $node->safe_psql('one', $refresh);
 is_warm($node, 'one', 'after maintenance');
+like(($node->psql('one', 'ANALYZE VERBOSE app.tv_user'))[2], qr/"tv_user": view has ([1-9]\d*) rows; \1 rows in sample/,
+	'ANALYZE VERBOSE says what it has looked at');
 
 # ---- another tablespace ----
 
