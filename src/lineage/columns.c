@@ -12,11 +12,13 @@
 #include "catalog/pg_inherits.h"
 #include "lineage/columns.h"
 #include "lineage/problem.h"
+#include "lineage/purity.h"
 #include "lineage/relation.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 typedef struct ColumnWalk
 {
@@ -55,6 +57,22 @@ get_source(TviewLineage *lineage, Oid relid)
 }
 
 /*
+ * No change of a row shows in a column that is computed: notes the columns
+ * behind it, and what else the value depends on.
+ */
+static void
+use_virtual_column(TviewAnalysis *cx, TviewNode *node, AttrNumber attno)
+{
+	TviewSource *source = get_source(cx->lineage, node->relid);
+	Node *expr = tview_relation_virtual_expression(node->relid, attno);
+
+	if (expr == NULL)
+		return;
+	pull_varattnos(expr, 1, &source->used);
+	tview_purity_check_column(cx, node->level->viewid, expr);
+}
+
+/*
  * Notes that a column of a node is read; refuses those that no change of a row
  * is told by.
  */
@@ -62,12 +80,17 @@ static void
 use_column(TviewAnalysis *cx, TviewNode *node, AttrNumber attno)
 {
 	TviewSource *source = get_source(cx->lineage, node->relid);
-	Node *expr = tview_relation_virtual_expression(node->relid, attno);
 
-	/* no change of the row shows in a column that is computed */
-	pull_varattnos(expr, 1, &source->used);
 	if (attno == 0)
+	{
+		Relation rel = tview_relation_open(node->relid);
+		int natts = RelationGetNumberOfAttributes(rel);
+
+		tview_relation_close(rel);
 		source->whole_row = true;
+		for (AttrNumber i = 1; i <= natts; i++)
+			use_virtual_column(cx, node, i);
+	}
 	else if (attno < 0 && attno != TableOidAttributeNumber)
 		tview_problem_set(cx->lineage, ERRCODE_FEATURE_NOT_SUPPORTED,
 						  "Only tableoid may be used.",
@@ -75,8 +98,11 @@ use_column(TviewAnalysis *cx, TviewNode *node, AttrNumber attno)
 						  tview_problem_relation(node->level->viewid),
 						  tview_problem_relation(node->relid));
 	else
+	{
 		source->used = bms_add_member(
 			source->used, attno - FirstLowInvalidHeapAttributeNumber);
+		use_virtual_column(cx, node, attno);
+	}
 }
 
 /* Notes the column behind each Var. */

@@ -562,3 +562,14 @@ tview_purity_check(TviewAnalysis *cx)
 			return;
 	}
 }
+
+void
+tview_purity_check_column(TviewAnalysis *cx, Oid viewid, Node *expr)
+{
+	/* a query that reads the table alone */
+	TviewItem item = {0};
+	TviewLevel level = {.viewid = viewid, .items = &item};
+	PurityWalk walk = {.cx = cx, .level = &level};
+
+	(void) check_node(expr, &walk);
+}

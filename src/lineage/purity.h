@@ -15,4 +15,11 @@
  */
 extern void tview_purity_check(TviewAnalysis *cx);
 
+/*
+ * Checks likewise what a column of a table is computed from when the view
+ * reads it, over Vars of entry 1.
+ */
+extern void tview_purity_check_column(TviewAnalysis *cx, Oid viewid,
+									  Node *expr);
+
 #endif /* TVIEW_PURITY_H */

@@ -63,20 +63,36 @@ SELECT * FROM chk.check_all('own expression');
 ROLLBACK;
 SELECT * FROM chk.check_all('rolled back');
 SELECT tview, count(*) FROM chk.look() WHERE bypass IS NULL GROUP BY tview ORDER BY tview;
+-- an expression that is immutable, though its text depends on a setting: read
+-- as a column, by a join's alias, and as a part of the row
+CREATE TABLE app.tb_part (pk_part int PRIMARY KEY, part float8, shown text GENERATED ALWAYS AS (part::text) VIRTUAL);
+INSERT INTO app.tb_part (pk_part, part) SELECT n, n / 7.0 FROM generate_series(1, 3) n;
+CREATE VIEW app.v_part AS SELECT pk_part, shown FROM app.tb_part;
+CREATE VIEW app.v_used AS SELECT pk_part AS pk_used, upper(shown) AS shown FROM app.tb_part a JOIN app.tb_part b USING (pk_part, shown);
+CREATE VIEW app.v_whole AS SELECT pk_part AS pk_whole, p::text AS data FROM app.tb_part p;
+IMPORT FOREIGN SCHEMA app LIMIT TO (tv_part, tv_used, tv_whole) FROM SERVER tviews INTO app;
+SELECT chk.prepare();
+SELECT count(*) FROM chk.check_all('at first', true);
+SELECT * FROM chk.look() WHERE settings IS NOT NULL;
+SET extra_float_digits = -10;
+SELECT * FROM chk.check_all('extra_float_digits');
+RESET extra_float_digits;
+UPDATE app.tb_part SET part = part + 1 WHERE pk_part = 2;
+SELECT * FROM chk.check_all('after changes');
 -- a key must be stored
 CREATE TABLE app.tb_twice (code int, pk_twice int NOT NULL GENERATED ALWAYS AS (code * 2) VIRTUAL);
 CREATE VIEW app.v_twice AS SELECT pk_twice, code FROM app.tb_twice;
 IMPORT FOREIGN SCHEMA app LIMIT TO (tv_twice) FROM SERVER tviews INTO app;
 -- partitions: the expression of the table that is named counts
-CREATE TABLE app.tb_part (pk_part int PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL) PARTITION BY RANGE (pk_part);
-CREATE TABLE app.tb_part_1 PARTITION OF app.tb_part (b GENERATED ALWAYS AS (a + 10)) FOR VALUES FROM (0) TO (5);
-CREATE TABLE app.tb_part_2 PARTITION OF app.tb_part FOR VALUES FROM (5) TO (10);
-INSERT INTO app.tb_part (pk_part, a) SELECT n, n FROM generate_series(1, 9) n;
-CREATE VIEW app.v_part AS SELECT pk_part, b FROM app.tb_part;
-IMPORT FOREIGN SCHEMA app LIMIT TO (tv_part) FROM SERVER tviews INTO app;
+CREATE TABLE app.tb_cut (pk_cut int PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL) PARTITION BY RANGE (pk_cut);
+CREATE TABLE app.tb_cut_1 PARTITION OF app.tb_cut (b GENERATED ALWAYS AS (a + 10)) FOR VALUES FROM (0) TO (5);
+CREATE TABLE app.tb_cut_2 PARTITION OF app.tb_cut FOR VALUES FROM (5) TO (10);
+INSERT INTO app.tb_cut (pk_cut, a) SELECT n, n FROM generate_series(1, 9) n;
+CREATE VIEW app.v_cut AS SELECT pk_cut, b FROM app.tb_cut;
+IMPORT FOREIGN SCHEMA app LIMIT TO (tv_cut) FROM SERVER tviews INTO app;
 SELECT chk.prepare();
 SELECT count(*) FROM chk.check_all('partitions', true);
-UPDATE app.tb_part SET a = a + 1 WHERE pk_part IN (2, 7);
+UPDATE app.tb_cut SET a = a + 1 WHERE pk_cut IN (2, 7);
 SELECT * FROM chk.check_all('partitions, after changes');
 -- NOT NULL that does not hold for old rows
 CREATE TABLE app.tb_old (pk_old int, name text);
