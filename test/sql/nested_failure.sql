@@ -16,7 +16,7 @@ DECLARE
 	doc jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_user' INTO doc;
-	RETURN QUERY SELECT trim_scale((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric, n ->> 'Bypass'
+	RETURN QUERY SELECT round((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric, n ->> 'Bypass'
 	FROM jsonb_path_query(doc, 'strict $.** ? (@."Node Type" == "Foreign Scan")') n;
 END $$;
 SELECT * FROM chk.look();

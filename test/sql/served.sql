@@ -31,7 +31,7 @@ DECLARE
 	doc jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, SUMMARY OFF) ' || query INTO doc;
-	RETURN QUERY SELECT n ->> 'Store', n ->> 'Store Cond', trim_scale((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
+	RETURN QUERY SELECT n ->> 'Store', n ->> 'Store Cond', round((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
 		(n ->> 'Recomputed')::numeric, n ->> 'Bypass'
 	FROM jsonb_path_query(doc, 'strict $.** ? (@."Node Type" == "Foreign Scan")') n;
 END $$;

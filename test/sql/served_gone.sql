@@ -22,7 +22,7 @@ BEGIN
 		doc := doc -> 0 -> 'Plan';
 		COMMIT;
 		IF NOT doc ? 'Bypass' THEN
-			RAISE NOTICE 'served % of % rows', doc -> 'Served', trim_scale((doc ->> 'Actual Rows')::numeric);
+			RAISE NOTICE 'served % of % rows', doc -> 'Served', round((doc ->> 'Actual Rows')::numeric);
 			RETURN;
 		END IF;
 		PERFORM pg_sleep(0.02);

@@ -14,7 +14,7 @@ DECLARE
 	doc jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, SUMMARY OFF) ' || query INTO doc;
-	RETURN QUERY SELECT trim_scale((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
+	RETURN QUERY SELECT round((n ->> 'Actual Rows')::numeric), (n ->> 'Served')::numeric,
 		(n ->> 'Recomputed')::numeric, n ->> 'Bypass'
 	FROM jsonb_path_query(doc, 'strict $.** ? (@."Node Type" == "Foreign Scan")') n;
 END $$;
