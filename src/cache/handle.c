@@ -168,6 +168,7 @@ detach(TviewHandle *handle)
 	if (handle->store)
 		tview_store_detach(handle->store);
 	handle->store = NULL;
+	handle->attachment = 0;
 	handle->epoch = 0;
 	handle->linked = false;
 	handle->announced = false;
@@ -239,6 +240,7 @@ make_room_for_files(void)
 static bool
 attach(TviewHandle *handle)
 {
+	static uint64 attachments = 0;
 	TviewStoreIdentity identity = {
 		.system_id = GetSystemIdentifier(),
 		.database = MyDatabaseId,
@@ -265,6 +267,7 @@ attach(TviewHandle *handle)
 		handle->failure = tview_store_message(status);
 		return false;
 	}
+	handle->attachment = ++attachments;
 	return true;
 }
 

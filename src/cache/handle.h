@@ -25,6 +25,7 @@ typedef struct TviewHandle
 	TviewStoreConfig config;
 	char *directory;
 	TviewStore *store;	 /* NULL while not attached */
+	uint64 attachment;	 /* another number for each time it was; 0: it is not */
 	bool linked;		 /* nobody has said that its files may have gone */
 	bool announced;		 /* others know that we write to these files */
 	uint64 epoch;		 /* the one entered; 0 when none */

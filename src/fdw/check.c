@@ -272,6 +272,7 @@ tview_check_batch(TviewScanState *state, bool ended)
 	TviewCheck *check = state->check;
 	MemoryContext old;
 	Difference found;
+	TviewStore *store;
 	TviewCounters *counters;
 	bool right;
 
@@ -288,8 +289,10 @@ tview_check_batch(TviewScanState *state, bool ended)
 	}
 	if (!right)
 	{
-		counters = tview_store_counters(state->reader.handle->store,
-										state->desc->relid);
+		/* computing rows may have found that the store is not to be had */
+		store = state->reader.handle->store;
+		counters =
+			store ? tview_store_counters(store, state->desc->relid) : NULL;
 		if (counters)
 			__atomic_fetch_add(&counters->mismatched, 1, __ATOMIC_RELAXED);
 		(void) tview_contents_clear(state->desc->serverid, state->desc->relid,

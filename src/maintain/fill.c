@@ -36,9 +36,21 @@ typedef struct Fill
 	bool complete; /* it has taken all */
 	MemoryContext batch_context;
 	TviewFillBatch batch;
+	TviewHandle *handle;
 	TviewProgress *progress;
+	uint64 attachment; /* of the handle, as long as which progress is there */
 	int64 rows;
 } Fill;
+
+/*
+ * Where progress is shown, NULL when nowhere: storing rows may open the store
+ * anew, as when the server's options have changed.
+ */
+static TviewProgress *
+progress_of(const Fill *fill)
+{
+	return fill->handle->attachment == fill->attachment ? fill->progress : NULL;
+}
 
 /* Copies what a key came to into the batch. */
 static void
@@ -54,6 +66,7 @@ static void
 store_batch(Fill *fill, bool last)
 {
 	MemoryContext old = MemoryContextSwitchTo(fill->batch_context);
+	TviewProgress *progress;
 
 	fill->batch.flags = fill->flags | TVIEW_WRITER_WAIT;
 	if (last && fill->complete)
@@ -68,8 +81,9 @@ store_batch(Fill *fill, bool last)
 			(last && !(fill->batch.flags & TVIEW_WRITER_COMPLETE)))
 			fill->complete = false;
 	}
-	if (fill->progress)
-		fill->progress->rows_done = fill->rows;
+	progress = progress_of(fill);
+	if (progress)
+		progress->rows_done = fill->rows;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(fill->batch_context);
 	fill->batch.n = 0;
@@ -118,12 +132,19 @@ run_fill(Fill *fill, bool strict)
 	tview_build_close(build);
 }
 
-/* Empties a TVIEW whose rows may lack index entries. */
+/*
+ * Empties a TVIEW whose rows may lack index entries.  Where the store is not
+ * to be had any more, other sessions do not have it either: its files or the
+ * server's options have changed.
+ */
 static void
-discard_rows(TviewHandle *handle, const TviewDesc *desc)
+discard_rows(const Fill *fill)
 {
-	if (!tview_contents_clear(desc->serverid, desc->relid, false))
-		tview_store_reset(handle->store, "a build could not be undone");
+	const TviewDesc *desc = fill->desc;
+
+	if (!tview_contents_clear(desc->serverid, desc->relid, false) &&
+		fill->handle->store)
+		tview_store_reset(fill->handle->store, "a build could not be undone");
 }
 
 int64
@@ -136,21 +157,23 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 				 .storing = true,
 				 .complete = true};
 	const char *failure;
-	TviewHandle *handle;
+	double expected;
 
 	*complete = false;
 	if (!tview_contents_prepare(desc, true, &fill.batch.clears))
 		return 0;
 	TVIEW_STOP("build.begin");
-	handle = tview_handle_open(desc->serverid, &failure);
-	if (handle == NULL)
+	expected = tview_estimate_rows(desc, false);
+	fill.handle = tview_handle_open(desc->serverid, &failure);
+	if (fill.handle == NULL)
 		return 0;
+	fill.attachment = fill.handle->attachment;
 	fill.batch_context = AllocSetContextCreate(
 		CurrentMemoryContext, "tview fill", ALLOCSET_DEFAULT_SIZES);
 	fill.batch.items = palloc(BATCH_ROWS * sizeof(TviewFillItem));
 	fill.progress =
-		tview_store_progress_begin(handle->store, desc->relid, desc->name,
-								   Max(tview_estimate_rows(desc, false), 0));
+		tview_store_progress_begin(fill.handle->store, desc->relid, desc->name,
+								   Max(expected, 0));
 	if (flags & TVIEW_WRITER_CREATING)
 		fill.batch.bulk = tview_bulk_begin();
 	PG_TRY();
@@ -160,19 +183,17 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	PG_CATCH();
 	{
 		if (fill.batch.bulk)
-			discard_rows(handle, desc);
-		if (fill.progress)
-			tview_store_progress_end(fill.progress);
+			discard_rows(&fill);
+		tview_store_progress_end(progress_of(&fill));
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	if (fill.progress)
-		tview_store_progress_end(fill.progress);
+	tview_store_progress_end(progress_of(&fill));
 	if (fill.batch.bulk)
 	{
 		tview_bulk_end(fill.batch.bulk);
 		if (!fill.storing)
-			discard_rows(handle, desc);
+			discard_rows(&fill);
 	}
 	MemoryContextDelete(fill.batch_context);
 	*complete = fill.complete;

@@ -74,7 +74,10 @@ relieve(TviewHandle *handle)
 	tview_settle_run(handle, used < capacity / 4 * 3 ? &half : &full);
 }
 
-/* Appends marks in portions; resets the store when they do not fit. */
+/*
+ * Appends marks in portions; resets the store when they do not fit.  Whoever
+ * opens another one by then gives it a floor above our xid.
+ */
 static void
 append_marks(TviewHandle *handle, const TviewMark *marks, Size n)
 {
@@ -82,7 +85,8 @@ append_marks(TviewHandle *handle, const TviewMark *marks, Size n)
 	Size done = 0;
 	int attempts = 0;
 
-	while (done < n)
+	/* making room may find that the store is not to be had any more */
+	while (done < n && handle->store)
 	{
 		Size some = Min(n - done, portion);
 		TviewStoreStatus status =

@@ -317,6 +317,9 @@ tview_refresh_some(TviewHandle *handle)
 
 	foreach(lc, tview_meta_list(handle->serverid))
 	{
+		/* work on the one before may have come to another store, or to none */
+		if (tview_handle_opened(handle->serverid) == NULL)
+			break;
 		current = lfirst_oid(lc);
 		if (tview_option_is_background(current) && refresh_one(handle, current))
 			done = true;

@@ -87,7 +87,7 @@ work(void)
 	tview_wake_set_asleep(handle, false);
 	moved = settle(handle);
 	refreshed = tview_refresh_some(handle);
-	if (moved || refreshed)
+	if (moved || refreshed || tview_handle_opened(my_server) == NULL)
 		return ROUND_WORKED;
 	return tview_log_head(handle->store) == tview_log_tail(handle->store)
 		? ROUND_IDLE
