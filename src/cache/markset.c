@@ -5,11 +5,15 @@
  *
  * A set of a few marks - what most transactions have changed - does without
  * the tables: making them would cost more than all else that a write adds.
+ *
+ * Lack of memory leaves a set as it was, without the mark: the transaction may
+ * go on at a savepoint, and the copy of the log is read further later on.
  */
 #include "postgres.h"
 
 #include "access/attnum.h"
 #include "cache/markset.h"
+#include "cache/stop.h"
 #include "meta/tag.h"
 #include "utils/memutils.h"
 
@@ -53,20 +57,6 @@ key_column(Oid rel, AttrNumber keyatt)
 	return ((uint64) rel << 16) | (uint16) keyatt;
 }
 
-/*
- * Makes tables with room for so many entries: linking these cannot fail half
- * way.
- */
-static void
-create_tables(TviewMarkSet *set, Size n)
-{
-	tagslot_hash *keys =
-		tagslot_create(set->context, Max((uint32) Min(n, 1024), 16), NULL);
-
-	set->tags = tagslot_create(set->context, Max((uint32) n, 256), NULL);
-	set->keys = keys;
-}
-
 TviewMarkSet *
 tview_markset_create(MemoryContext context, uint64 position)
 {
@@ -96,30 +86,59 @@ tview_markset_end(const TviewMarkSet *set)
 	return set->end;
 }
 
-/*
- * Makes the table name the position as its key's latest; returns the one
- * before.
- */
-static uint64
-push_chain(tagslot_hash *table, uint64 key, uint64 position)
+/* A key's place in the table, made where there is none. */
+static TagSlot *
+get_slot(tagslot_hash *table, uint64 key)
 {
 	bool found;
 	TagSlot *slot = tagslot_insert(table, key, &found);
-	uint64 previous = found ? slot->last : 0;
+
+	if (!found)
+		slot->last = 0;
+	return slot;
+}
+
+/*
+ * Makes the slot name the position as its key's latest; returns the one
+ * before.
+ */
+static uint64
+push_chain(TagSlot *slot, uint64 position)
+{
+	uint64 previous = slot->last;
 
 	slot->last = position + 1;
 	return previous;
 }
 
+/* Without memory for both slots, neither chain is changed. */
 static void
-link_entry(TviewMarkSet *set, TviewMarkEntry *entry, uint64 position)
+link_entry(tagslot_hash *tags, tagslot_hash *keys, TviewMarkEntry *entry,
+		   uint64 position)
 {
-	entry->previous_tag = push_chain(set->tags, entry->mark.tag, position);
-	entry->previous_key = 0;
+	TagSlot *tag = get_slot(tags, entry->mark.tag);
+	TagSlot *key = NULL;
+
+	TVIEW_STOP("mark.link");
 	if (entry->mark.flags & TVIEW_MARK_IS_KEY)
-		entry->previous_key = push_chain(
-			set->keys, key_column(entry->mark.rel, entry->mark.keyatt),
-			position);
+		key = get_slot(keys, key_column(entry->mark.rel, entry->mark.keyatt));
+	entry->previous_tag = push_chain(tag, position);
+	entry->previous_key = key ? push_chain(key, position) : 0;
+}
+
+/* Makes the tables for the first n entries: both and whole, or none. */
+static void
+create_tables(TviewMarkSet *set, Size n)
+{
+	tagslot_hash *keys =
+		tagslot_create(set->context, Max((uint32) Min(n, 1024), 16), NULL);
+	tagslot_hash *tags =
+		tagslot_create(set->context, Max((uint32) n, 256), NULL);
+
+	for (Size i = 0; i < n; i++)
+		link_entry(tags, keys, &set->entries[i], set->base + i);
+	set->tags = tags;
+	set->keys = keys;
 }
 
 void
@@ -127,6 +146,7 @@ tview_markset_add(TviewMarkSet *set, const TviewMark *mark)
 {
 	Size used = set->end - set->base;
 
+	TVIEW_STOP("mark.add");
 	if (used == set->allocated)
 	{
 		Size wanted = Max(set->allocated * 2, 64);
@@ -141,13 +161,9 @@ tview_markset_add(TviewMarkSet *set, const TviewMark *mark)
 	}
 	set->entries[used].mark = *mark;
 	if (set->tags)
-		link_entry(set, &set->entries[used], set->end);
+		link_entry(set->tags, set->keys, &set->entries[used], set->end);
 	else if (used >= FEW)
-	{
 		create_tables(set, used + 1);
-		for (Size i = 0; i <= used; i++)
-			link_entry(set, &set->entries[i], set->base + i);
-	}
 	set->end++;
 }
 
@@ -166,15 +182,15 @@ compact(TviewMarkSet *set)
 	tagslot_destroy(set->tags);
 	tagslot_destroy(set->keys);
 	set->tags = set->keys = NULL;
-	create_tables(set, live);
 	if (set->allocated > 4096 && live < set->allocated / 8)
 	{
-		set->allocated = Max(live * 2, 64);
-		set->entries = repalloc_huge(set->entries,
-									 set->allocated * sizeof(TviewMarkEntry));
+		Size wanted = Max(live * 2, 64);
+
+		set->entries =
+			repalloc_huge(set->entries, wanted * sizeof(TviewMarkEntry));
+		set->allocated = wanted;
 	}
-	for (Size i = 0; i < live; i++)
-		link_entry(set, &set->entries[i], set->base + i);
+	create_tables(set, live);
 }
 
 void

@@ -31,6 +31,7 @@ typedef struct KnownKey
 typedef struct KnownSlot
 {
 	KnownKey key;
+	bool is_added; /* false: there was no memory for the mark itself */
 	char status;
 } KnownSlot;
 
@@ -152,10 +153,11 @@ add_all(TviewPending *pending, RelationSlot *relation, uint16 flags)
 					  .rel = relation->rel,
 					  .flags = flags | TVIEW_MARK_ALL};
 
+	/* first, for it may fail for lack of memory */
+	tview_markset_add(pending->marks, &mark);
 	relation->all = pending->has_all = true;
 	if (flags & TVIEW_MARK_GONE)
 		relation->gone = true;
-	tview_markset_add(pending->marks, &mark);
 }
 
 /* The key of a mark in the table of those that are known. */
@@ -173,17 +175,36 @@ known_key(const TviewMark *mark)
 	return key;
 }
 
+/* Makes the table of the marks in the set. */
+static void
+create_known(TviewPending *pending)
+{
+	known_hash *table = known_create(pending_context, 64, NULL);
+	uint64 end = tview_markset_end(pending->marks);
+	bool found;
+
+	for (uint64 i = 0; i < end; i++)
+	{
+		const TviewMark *mark = &tview_markset_at(pending->marks, i)->mark;
+
+		known_insert(table, known_key(mark), &found)->is_added = true;
+	}
+	pending->known = table;
+}
+
 /*
  * True when the set holds the mark.  A few are compared one by one; beyond
- * that a table knows them, this one from now on.
+ * that a table knows them.  Otherwise *slot is where it is to be noted that
+ * the mark was added, NULL where it is not.
  */
 static bool
-note_known(TviewPending *pending, const TviewMark *mark)
+is_known(TviewPending *pending, const TviewMark *mark, KnownSlot **slot)
 {
 	KnownKey key = known_key(mark);
 	uint64 end = tview_markset_end(pending->marks);
 	bool found;
 
+	*slot = NULL;
 	if (pending->known == NULL)
 	{
 		for (uint64 i = 0; i < end; i++)
@@ -196,14 +217,12 @@ note_known(TviewPending *pending, const TviewMark *mark)
 		}
 		if (end < KNOWN_FEW)
 			return false;
-		pending->known = known_create(pending_context, 64, NULL);
-		for (uint64 i = 0; i < end; i++)
-			known_insert(pending->known,
-						 known_key(&tview_markset_at(pending->marks, i)->mark),
-						 &found);
+		create_known(pending);
 	}
-	known_insert(pending->known, key, &found);
-	return found;
+	*slot = known_insert(pending->known, key, &found);
+	if (!found)
+		(*slot)->is_added = false;
+	return (*slot)->is_added;
 }
 
 bool
@@ -211,6 +230,7 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 {
 	TviewPending *pending = tview_pending_find(serverid);
 	RelationSlot *relation;
+	KnownSlot *slot;
 
 	if (pending == NULL)
 		pending = create_pending(serverid);
@@ -225,7 +245,7 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 	}
 	if (relation->all && !(mark->flags & TVIEW_MARK_TOUCH))
 		return false;
-	if (note_known(pending, mark))
+	if (is_known(pending, mark, &slot))
 		return false;
 	if (relation->count >= tview_pending_max_marks &&
 		!(mark->flags & TVIEW_MARK_TOUCH))
@@ -233,8 +253,10 @@ tview_pending_add(Oid serverid, const TviewMark *mark)
 		add_all(pending, relation, 0);
 		return true;
 	}
-	relation->count++;
 	tview_markset_add(pending->marks, mark);
+	if (slot)
+		slot->is_added = true;
+	relation->count++;
 	if (mark->flags & TVIEW_MARK_TOUCH)
 		relation->touched = true;
 	return true;

@@ -48,6 +48,8 @@ static const char *const points[] = {
 	"build.begin",
 	"build.batch",
 	"bulk.write",
+	"mark.add",
+	"mark.link",
 	"publish.begin",
 	"publish.open",
 	"publish.part",
