@@ -202,10 +202,7 @@ load_options(TviewHandle *handle)
 	handle->options_valid = true;
 }
 
-/*
- * The kernel's boot id, read once; "" when there is none to be had (then
- * nothing survives a backend's doubt).
- */
+/* The kernel's boot id, read once; "" when there is none to be had. */
 static const char *
 boot_id(void)
 {
@@ -254,6 +251,10 @@ attach(TviewHandle *handle)
 	assign_checksum_interval(checksum_interval, NULL);
 	if (!handle->config.sync)
 		strlcpy(identity.boot_id, boot_id(), sizeof(identity.boot_id));
+	/* the machine may have been restarted whenever the server was */
+	if (!handle->config.sync && identity.boot_id[0] == '\0')
+		snprintf(identity.boot_id, sizeof(identity.boot_id),
+				 "server start " INT64_FORMAT, (int64) PgStartTime);
 	status = tview_store_attach(handle->directory, &identity, &handle->store);
 	if (status == TVIEW_STORE_NO_FILES)
 	{

@@ -1,7 +1,7 @@
 /*
  * fault.c
  *		Preloaded into a server by TviewFault.pm: stops or kills a backend at a
- *		named point, and has the disk full.
+ *		named point, has the disk full, and hides the kernel's boot id.
  *
  * It stands before the functions of the C library and of LMDB through which
  * the store does its work.  Mutexes that are taken by trylock or timedlock are
@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,7 @@ struct control
 };
 
 static struct control *control;
+static bool boot_id_is_hidden;
 static __thread bool in_commit;
 static __thread pthread_mutex_t *held[4];
 static __thread int depth;
@@ -67,6 +69,7 @@ map_control(void)
 	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *map;
 
+	boot_id_is_hidden = getenv("TVIEW_FAULT_NO_BOOT_ID") != NULL;
 	if (fd < 0)
 		return;
 	map = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -284,6 +287,25 @@ writev(int fd, const struct iovec *iov, int n)
 	if (in_commit)
 		pass(POINT_PAGES);
 	return real(fd, iov, n);
+}
+
+/* As where /proc is not mounted, or shows processes only. */
+int
+open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list args;
+
+	REAL(open);
+	if (boot_id_is_hidden && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
+	{
+		errno = ENOENT;
+		return -1;
+	}
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return real(path, flags, mode);
 }
 
 int
