@@ -20,6 +20,9 @@
  * - Whoever gives an epoch its floor announces that first.  Writers take the
  *   messages in when they publish, so after they got their xid: one that has
  *   not looked since has an xid below that floor, as if it had found no epoch.
+ *
+ * To look is to read the server's options anew, too: the store may have moved,
+ * and who knows the new place announces it before its marks or its floor count.
  */
 #include "postgres.h"
 
@@ -39,6 +42,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -281,6 +285,22 @@ has_its_name(TviewHandle *handle)
 }
 
 /*
+ * Makes the options be read as they are committed now.  Whoever has sent an
+ * announcement may know others than we do: a commit can be seen before its
+ * messages are sent.
+ */
+static void
+forget_options(TviewHandle *handle)
+{
+	InvalidateCatalogSnapshot();
+	SysCacheInvalidate(FOREIGNSERVEROID,
+					   GetSysCacheHashValue1(
+						   FOREIGNSERVEROID,
+						   ObjectIdGetDatum(handle->serverid)));
+	handle->options_valid = false;
+}
+
+/*
  * The handle, attached to the files that stood in its directory when the
  * messages were taken in.
  */
@@ -289,6 +309,13 @@ attached_handle(Oid serverid)
 {
 	TviewHandle *handle = find_handle(serverid);
 
+	if (handle->barred)
+	{
+		handle->failure = "this transaction moves the store";
+		return NULL;
+	}
+	if (handle->options_valid && !handle->linked)
+		forget_options(handle);
 	if (!handle->options_valid)
 	{
 		if (!SearchSysCacheExists1(FOREIGNSERVEROID,
@@ -440,6 +467,9 @@ tview_handle_open_log(Oid serverid)
 	if (handle == NULL)
 	{
 		handle = find_handle(serverid);
+		/* who moves the store removes what there is (src/maintain/xact.c) */
+		if (handle->barred)
+			return NULL;
 		orphan_store(handle);
 		announce(handle);
 		return NULL;
@@ -565,4 +595,23 @@ tview_handle_detach(Oid serverid)
 
 	detach(handle);
 	handle->options_valid = false;
+}
+
+void
+tview_handle_bar(Oid serverid)
+{
+	TviewHandle *handle = find_handle(serverid);
+
+	detach(handle);
+	handle->barred = true;
+}
+
+void
+tview_handle_unbar(Oid serverid)
+{
+	TviewHandle *handle =
+		handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+
+	if (handle)
+		handle->barred = false;
 }

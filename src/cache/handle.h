@@ -28,6 +28,7 @@ typedef struct TviewHandle
 	uint64 attachment;	 /* another number for each time it was; 0: it is not */
 	bool linked;		 /* nobody has said that its files may have gone */
 	bool announced;		 /* others know that we write to these files */
+	bool barred;		 /* the running transaction moves the store */
 	uint64 epoch;		 /* the one entered; 0 when none */
 	uint64 entry;		 /* another number for each time one was entered */
 	TviewMarkSet *marks; /* copy of the mark log of that epoch */
@@ -95,5 +96,13 @@ extern bool tview_handle_is_full(const TviewHandle *handle);
 
 /* Detaches from the server's store (before its directory is removed). */
 extern void tview_handle_detach(Oid serverid);
+
+/*
+ * Bars this backend from the server's store, for a transaction that moves it:
+ * others do not know the new place, and their marks do not come there.
+ */
+extern void tview_handle_bar(Oid serverid);
+/* Ends that; never throws. */
+extern void tview_handle_unbar(Oid serverid);
 
 #endif /* TVIEW_HANDLE_H */

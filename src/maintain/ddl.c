@@ -127,7 +127,8 @@ tview_ddl_move_stores(void)
 		tview_option_store(moved->serverid, &options);
 		if (strcmp(moved->path ? moved->path : "",
 				   options.store_path ? options.store_path : "") != 0)
-			tview_xact_remove_store(moved->serverid, moved->path);
+			tview_xact_move_store(moved->serverid, moved->path,
+								  options.store_path);
 	}
 	moved_stores = NIL;
 }

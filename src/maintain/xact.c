@@ -35,6 +35,7 @@
 typedef enum EndActionKind
 {
 	END_REMOVE_STORE,
+	END_MOVE_STORE,
 	END_DROP_ROWS,
 	END_DROP_ROWS_ON_ABORT
 } EndActionKind;
@@ -46,6 +47,7 @@ typedef struct EndAction
 	Oid serverid;
 	Oid relid;
 	char *directory;
+	char *new_directory; /* of a store that moves */
 	SubTransactionId
 		subid; /* an aborted subtransaction's actions are forgotten */
 } EndAction;
@@ -167,7 +169,7 @@ tview_xact_mark_gone(Oid relid)
 
 /* ---- what happens at the end ---- */
 
-static void
+static EndAction *
 add_end_action(EndActionKind kind, Oid serverid, Oid relid,
 			   const char *directory)
 {
@@ -182,6 +184,7 @@ add_end_action(EndActionKind kind, Oid serverid, Oid relid,
 	end_actions = lappend(end_actions, action);
 	MemoryContextSwitchTo(old);
 	tview_xact_arm();
+	return action;
 }
 
 void
@@ -190,6 +193,56 @@ tview_xact_remove_store(Oid serverid, const char *store_path)
 	char *directory = tview_handle_directory(serverid, store_path);
 
 	add_end_action(END_REMOVE_STORE, serverid, InvalidOid, directory);
+}
+
+void
+tview_xact_move_store(Oid serverid, const char *old_path, const char *new_path)
+{
+	char *old_directory = tview_handle_directory(serverid, old_path);
+	char *new_directory = tview_handle_directory(serverid, new_path);
+	EndAction *action = add_end_action(END_MOVE_STORE, serverid, InvalidOid,
+									   old_directory);
+
+	action->new_directory =
+		MemoryContextStrdup(TopTransactionContext, new_directory);
+	tview_handle_bar(serverid);
+}
+
+/*
+ * Before the commit can be seen: removes moved stores at both places.  At the
+ * old one, what others make anew gets a floor above our xid, and so needs none
+ * of our marks; at the new one, what was left from earlier times has missed
+ * marks.
+ */
+static void
+remove_moved_stores(void)
+{
+	ListCell *lc;
+
+	foreach(lc, end_actions)
+	{
+		EndAction *action = lfirst(lc);
+
+		if (action->kind != END_MOVE_STORE)
+			continue;
+		(void) tview_store_remove(action->directory);
+		(void) tview_store_remove(action->new_directory);
+	}
+}
+
+/* Gives the use of stores back that were about to move. */
+static void
+unbar_stores(List *actions)
+{
+	ListCell *lc;
+
+	foreach(lc, actions)
+	{
+		EndAction *action = lfirst(lc);
+
+		if (action->kind == END_MOVE_STORE)
+			tview_handle_unbar(action->serverid);
+	}
 }
 
 void
@@ -228,6 +281,8 @@ run_end_action(const EndAction *action, bool commit)
 		tview_handle_detach(action->serverid);
 		(void) tview_store_remove(action->directory);
 	}
+	else if (action->kind == END_MOVE_STORE && commit)
+		(void) tview_store_remove(action->directory);
 	else if (action->kind ==
 				 (commit ? END_DROP_ROWS : END_DROP_ROWS_ON_ABORT) &&
 			 !(commit && store_is_removed(action->serverid)))
@@ -243,6 +298,7 @@ end_transaction(bool commit)
 	tview_reader_abort();
 	foreach(lc, end_actions)
 		run_end_action(lfirst(lc), commit);
+	unbar_stores(end_actions);
 	end_actions = NIL;
 	tview_pending_clear();
 }
@@ -255,6 +311,7 @@ at_transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
+			remove_moved_stores();
 			tview_pending_each(publish);
 			/* also where nothing was marked before */
 			publishing_is_over = true;
@@ -271,6 +328,7 @@ at_transaction_event(XactEvent event, void *arg)
 			 * the outcome is not known: what was built is kept apart by its
 			 * definition
 			 */
+			unbar_stores(end_actions);
 			end_actions = NIL;
 			end_transaction(false);
 			break;
@@ -294,6 +352,8 @@ abort_actions(SubTransactionId subid)
 	ListCell *lc;
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 
+	unbar_stores(end_actions);
+
 	foreach(lc, end_actions)
 	{
 		EndAction *action = lfirst(lc);
@@ -302,6 +362,8 @@ abort_actions(SubTransactionId subid)
 			kept = lappend(kept, action);
 		else if (action->kind == END_DROP_ROWS_ON_ABORT)
 			run_end_action(action, false);
+		if (action->subid != subid && action->kind == END_MOVE_STORE)
+			tview_handle_bar(action->serverid);
 	}
 	end_actions = kept;
 	MemoryContextSwitchTo(old);

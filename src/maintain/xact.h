@@ -35,6 +35,13 @@ extern void tview_xact_mark_gone(Oid relid);
  */
 extern void tview_xact_remove_store(Oid serverid, const char *store_path);
 
+/*
+ * The server's store moves when the transaction commits: what is at either
+ * place is removed, and until then the transaction does without the store.
+ */
+extern void tview_xact_move_store(Oid serverid, const char *old_path,
+								  const char *new_path);
+
 /* Drops the stored rows of a dropped TVIEW when the transaction commits. */
 extern void tview_xact_drop_rows(Oid serverid, Oid relid);
 
