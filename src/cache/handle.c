@@ -16,7 +16,7 @@
  * - A writer announces the files that it has attached to, and those that it
  *   could not open, before it publishes.  Readers take the messages in after
  *   their snapshot was taken: one that sees the writer's transaction has
- *   looked since.
+ *   looked since.  So does who stores rows.
  * - Whoever gives an epoch its floor announces that first.  Writers take the
  *   messages in when they publish, so after they got their xid: one that has
  *   not looked since has an xid below that floor, as if it had found no epoch.

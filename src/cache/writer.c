@@ -26,6 +26,7 @@
 #include "cache/writer.h"
 #include "compat.h"
 #include "miscadmin.h"
+#include "utils/inval.h"
 
 /* Values of so many bytes are compressed; what TOAST takes for long, too. */
 #define COMPRESS_FROM 2000
@@ -196,6 +197,11 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot,
 	if (reason.code != TVIEW_BYPASS_NONE ||
 		tview_pending_is_changing_any(desc->bases, desc->nbases))
 		return TVIEW_WRITTEN_NOT_ALLOWED;
+	/*
+	 * as a reader does (see handle.c): in files that writers whom the snapshot
+	 * sees have left, no mark tells that our rows are of the future
+	 */
+	AcceptInvalidationMessages();
 	writer->handle = tview_handle_open(desc->serverid, &failure);
 	if (writer->handle == NULL)
 		return TVIEW_WRITTEN_FAILED;
