@@ -31,6 +31,7 @@
 
 #include "access/xlog.h"
 #include "cache/handle.h"
+#include "cache/identity.h"
 #include "cache/stop.h"
 #include "cache/visibility.h"
 #include "catalog/pg_database.h"
@@ -47,7 +48,6 @@
 #include "utils/timestamp.h"
 
 #define FULL_PAUSE_SECONDS 10 /* a fill tries again after this */
-#define TVIEW_ROW_FORMAT 4	  /* of src/cache: row, index, state */
 
 /*
  * A crash can lose so many xids at the most (they are given out again then);
@@ -206,25 +206,6 @@ load_options(TviewHandle *handle)
 	handle->options_valid = true;
 }
 
-/* The kernel's boot id, read once; "" when there is none to be had. */
-static const char *
-boot_id(void)
-{
-	static char id[40];
-
-	if (id[0] == '\0')
-	{
-		int fd = BasicOpenFile("/proc/sys/kernel/random/boot_id", O_RDONLY);
-		ssize_t n = fd >= 0 ? read(fd, id, sizeof(id) - 1) : 0;
-
-		if (fd >= 0)
-			close(fd);
-		id[Max(n, 0)] = '\0';
-		id[strcspn(id, "\n")] = '\0';
-	}
-	return id;
-}
-
 /* Makes PostgreSQL close some of the files that it only keeps for later. */
 static void
 make_room_for_files(void)
@@ -242,23 +223,12 @@ static bool
 attach(TviewHandle *handle)
 {
 	static uint64 attachments = 0;
-	TviewStoreIdentity identity = {
-		.system_id = GetSystemIdentifier(),
-		.database = MyDatabaseId,
-		.server = handle->serverid,
-		.timeline = GetWALInsertionTimeLine(),
-		.format = TVIEW_ROW_FORMAT,
-	};
+	TviewStoreIdentity identity;
 	TviewStoreStatus status;
 
 	/* the library may have been loaded before the server's start was noted */
 	assign_checksum_interval(checksum_interval, NULL);
-	if (!handle->config.sync)
-		strlcpy(identity.boot_id, boot_id(), sizeof(identity.boot_id));
-	/* the machine may have been restarted whenever the server was */
-	if (!handle->config.sync && identity.boot_id[0] == '\0')
-		snprintf(identity.boot_id, sizeof(identity.boot_id),
-				 "server start " INT64_FORMAT, (int64) PgStartTime);
+	tview_identity_fill(&identity, handle->serverid, handle->config.sync);
 	status = tview_store_attach(handle->directory, &identity, &handle->store);
 	if (status == TVIEW_STORE_NO_FILES)
 	{
