@@ -36,6 +36,7 @@ typedef struct Settler
 	TviewHandle *handle;
 	const TviewSettleBudget *budget;
 	uint64 horizon;
+	bool flush; /* waits for commits that are not on disk yet */
 	TviewEmptier emptier;
 	TviewMark *keep; /* marks to be carried along */
 	int nkeep;
@@ -55,7 +56,10 @@ decide_fate(const Settler *settler, const TviewMark *mark)
 		return FATE_STAYS;
 	if (!tview_visibility_committed(mark->xid))
 		return FATE_GOES;
-	return tview_visibility_flushed(mark->xid) ? FATE_SETTLES : FATE_STAYS;
+	if (settler->flush ? tview_visibility_make_flushed(mark->xid)
+					   : tview_visibility_flushed(mark->xid))
+		return FATE_SETTLES;
+	return FATE_STAYS;
 }
 
 /* The marks that are being settled. */
@@ -223,6 +227,8 @@ settle_locked(Settler *settler)
 		TVIEW_STOP("settle.floor");
 		tview_visibility_flush();
 	}
+	settler->flush = settler->budget->flush_from > 0 &&
+		tail - head >= (uint64) settler->budget->flush_from;
 	fates = palloc(settler->budget->marks * sizeof(Fate));
 	n = plan_range(settler, head, tail, fates);
 	if (n == 0 ||

@@ -29,6 +29,11 @@ typedef struct TviewSettleBudget
 	int rows;  /* at most so many rows emptied */
 	/* the log fills up: raise the floor, carry marks that cannot go along */
 	bool pressure;
+	/*
+	 * so many marks are worth waiting for the disk, where it has not got their
+	 * commits yet; 0: none are
+	 */
+	int flush_from;
 	TviewHollowed *hollowed; /* is added to; may be NULL */
 } TviewSettleBudget;
 

@@ -16,6 +16,12 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+/*
+ * From so many keys on a list is planned for itself: a plan for any list takes
+ * it for a short one, and looks rows up one by one.
+ */
+#define MANY_KEYS 256
+
 static int
 compare_keys(const void *a, const void *b)
 {
@@ -48,40 +54,88 @@ key_datum(Oid type, int64 key)
 	}
 }
 
-/* The parameter for n keys: a scalar, or an array. */
+/* An array of keys as a Datum. */
 static Datum
-keys_parameter(Oid type, const int64 *keys, int n)
+keys_datum(Oid type, const int64 *keys, int n)
 {
-	Datum *elements;
+	Datum *elements = palloc(Max(n, 1) * sizeof(Datum));
 	int16 typlen;
 	bool typbyval;
 	char typalign;
 
-	if (n == 1)
-		return key_datum(type, keys[0]);
 	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	elements = palloc(n * sizeof(Datum));
 	for (int i = 0; i < n; i++)
 		elements[i] = key_datum(type, keys[i]);
 	return PointerGetDatum(
 		construct_array(elements, n, type, typlen, typbyval, typalign));
 }
 
+/* How the keys are asked for. */
+typedef enum Way
+{
+	WAY_ONE,
+	WAY_SEVERAL, /* a list of any length may get the same plan */
+	WAY_MANY,
+	WAY_RANGE
+} Way;
+
+/* What is asked for: keys; in a range, but for the holes. */
+typedef struct Wish
+{
+	const int64 *keys;
+	int n;
+	bool is_range;
+	const int64 *holes;
+	int nholes;
+} Wish;
+
+static Way
+choose_way(const Wish *wish)
+{
+	if (wish->n == 1)
+		return WAY_ONE;
+	if (wish->is_range)
+		return WAY_RANGE;
+	return wish->n < MANY_KEYS ? WAY_SEVERAL : WAY_MANY;
+}
+
+static const struct
+{
+	TviewQueryKind rows;
+	TviewQueryKind tags;
+	int options; /* PostgreSQL's, of the plan */
+} ways[] = {
+	[WAY_ONE] = {TVIEW_QUERY_ROW, TVIEW_QUERY_ROW_TAGS,
+				 CURSOR_OPT_GENERIC_PLAN},
+	[WAY_SEVERAL] = {TVIEW_QUERY_ROWS, TVIEW_QUERY_ROWS_TAGS, 0},
+	[WAY_MANY] = {TVIEW_QUERY_MANY, TVIEW_QUERY_MANY_TAGS,
+				  CURSOR_OPT_CUSTOM_PLAN},
+	[WAY_RANGE] = {TVIEW_QUERY_RANGE, TVIEW_QUERY_RANGE_TAGS,
+				   CURSOR_OPT_CUSTOM_PLAN},
+};
+
 /* Prepares a query of the keys: "<sql> WHERE <column> = $1". */
 static SPIPlanPtr
-prepare_for_keys(TviewDesc *desc, TviewQueryKind kind, Oid type)
+prepare_for_keys(TviewDesc *desc, Way way, bool tags, int nargs,
+				 const Oid *types)
 {
-	bool tags =
-		kind == TVIEW_QUERY_ROW_TAGS || kind == TVIEW_QUERY_ROWS_TAGS;
-	bool one = kind == TVIEW_QUERY_ROW || kind == TVIEW_QUERY_ROW_TAGS;
+	const char *column =
+		tags ? "q.key" : psprintf("v.%s", desc->key_name);
+	const char *select = tags ? tview_tags_query(desc) : desc->view_query;
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s WHERE %s%s OPERATOR(pg_catalog.=) %s",
-					 tags ? tview_tags_query(desc) : desc->view_query,
-					 tags ? "q." : "v.", tags ? "key" : desc->key_name,
-					 one ? "$1" : "ANY ($1)");
-	return tview_query_make(desc, kind, text.data, type, one);
+	appendStringInfo(&text, "%s WHERE %s OPERATOR(pg_catalog.", select,
+					 column);
+	if (way == WAY_RANGE)
+		appendStringInfo(&text,
+						 ">=) $1 AND %s OPERATOR(pg_catalog.<=) $2"
+						 " AND %s OPERATOR(pg_catalog.<>) ALL ($3)",
+						 column, column);
+	else
+		appendStringInfoString(&text, way == WAY_ONE ? "=) $1" : "=) ANY ($1)");
+	return tview_query_make(desc, tags ? ways[way].tags : ways[way].rows,
+							text.data, nargs, types, ways[way].options);
 }
 
 /* Receives rows of the view or of the tag query. */
@@ -92,6 +146,7 @@ typedef struct KeyReceiver
 	MemoryContext context; /* of the results */
 	TviewComputed *computed;
 	int n;
+	int next; /* whose row probably comes next */
 	/* a row of the tag query, to be put together from the view's; or NULL */
 	Datum *values;
 	bool *nulls;
@@ -103,11 +158,20 @@ receiving_key(KeyReceiver *receiver, TupleTableSlot *slot, AttrNumber attno)
 {
 	bool isnull;
 	Datum value = slot_getattr(slot, attno, &isnull);
+	TviewComputed *found;
+	int64 key;
 
-	return isnull
-		? NULL
-		: find_key(receiver->computed, receiver->n,
-				   tview_meta_integer(receiver->desc->keytype, value));
+	if (isnull)
+		return NULL;
+	key = tview_meta_integer(receiver->desc->keytype, value);
+	if (receiver->next < receiver->n &&
+		receiver->computed[receiver->next].key == key)
+		found = &receiver->computed[receiver->next];
+	else
+		found = find_key(receiver->computed, receiver->n, key);
+	if (found)
+		receiver->next = (int) (found - receiver->computed) + 1;
+	return found;
 }
 
 /* Tells the tags from a row of the view: see meta/rowtag.h. */
@@ -189,44 +253,60 @@ receive_end(DestReceiver *self)
 {
 }
 
-/* Runs the view or the tag query for n keys. */
+/* Runs the view or the tag query for the keys. */
 static void
 run_for_keys(KeyReceiver *receiver, Snapshot snapshot, bool tags,
-			 const int64 *keys, int n)
+			 const Wish *wish)
 {
 	TviewDesc *desc = receiver->desc;
-	Oid type = n == 1 ? desc->keytype : get_array_type(desc->keytype);
-	TviewQueryKind kind = n == 1
-		? (tags ? TVIEW_QUERY_ROW_TAGS : TVIEW_QUERY_ROW)
-		: (tags ? TVIEW_QUERY_ROWS_TAGS : TVIEW_QUERY_ROWS);
-	SPIPlanPtr plan = tview_query_find(desc, kind);
+	Oid keytype = desc->keytype;
+	Way way = choose_way(wish);
+	bool by_array = way == WAY_SEVERAL || way == WAY_MANY;
+	int nargs = way == WAY_RANGE ? 3 : 1;
+	Oid types[3] = {by_array ? get_array_type(keytype) : keytype, keytype};
+	Datum values[3] = {0};
+	SPIPlanPtr plan =
+		tview_query_find(desc, tags ? ways[way].tags : ways[way].rows);
 
+	if (by_array)
+		values[0] = keys_datum(keytype, wish->keys, wish->n);
+	else
+		values[0] = key_datum(keytype, wish->keys[0]);
+	if (way == WAY_RANGE)
+	{
+		values[1] = key_datum(keytype, wish->keys[wish->n - 1]);
+		types[2] = get_array_type(keytype);
+		values[2] = keys_datum(keytype, wish->holes, wish->nholes);
+	}
 	if (plan == NULL)
-		plan = prepare_for_keys(desc, kind, type);
+		plan = prepare_for_keys(desc, way, tags, nargs, types);
 	receiver->pub.rStartup = tags ? start_tags : start_rows;
 	receiver->pub.receiveSlot = tags ? receive_tags : receive_row;
-	tview_query_run(plan, snapshot, type,
-					keys_parameter(desc->keytype, keys, n), &receiver->pub);
+	receiver->next = 0;
+	tview_query_run(plan, snapshot, nargs, types, values, &receiver->pub);
 }
 
 /* Runs the tag query for the keys whose tags are not known yet. */
 static void
-complete_tags(KeyReceiver *receiver, Snapshot snapshot)
+complete_tags(KeyReceiver *receiver, Snapshot snapshot, const Wish *wish)
 {
 	int64 *keys = palloc(receiver->n * sizeof(int64));
-	int n = 0;
+	Wish rest = {.keys = keys};
 
 	for (int i = 0; i < receiver->n; i++)
 		if (!receiver->computed[i].root_exists)
-			keys[n++] = receiver->computed[i].key;
-	if (n > 0)
-		run_for_keys(receiver, snapshot, true, keys, n);
+			keys[rest.n++] = receiver->computed[i].key;
+	if (rest.n == wish->n)
+		run_for_keys(receiver, snapshot, true, wish);
+	else if (rest.n > 0)
+		run_for_keys(receiver, snapshot, true, &rest);
 }
 
-TviewComputed *
-tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
-				   bool with_tags)
+static TviewComputed *
+compute_wish(TviewDesc *desc, Snapshot snapshot, const Wish *wish,
+			 bool with_tags)
 {
+	int n = wish->n;
 	KeyReceiver receiver = {
 		.pub = {.rShutdown = receive_end,
 				.rDestroy = receive_end,
@@ -239,7 +319,7 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 	TviewIdentity saved;
 
 	for (int i = 0; i < n; i++)
-		receiver.computed[i].key = keys[i];
+		receiver.computed[i].key = wish->keys[i];
 	if (n == 0)
 		return receiver.computed;
 	if (with_tags && desc->row_tags)
@@ -250,20 +330,28 @@ tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 		receiver.nulls = palloc0(columns * sizeof(bool));
 	}
 	tview_query_enter(desc, &saved);
-	run_for_keys(&receiver, snapshot, false, keys, n);
+	run_for_keys(&receiver, snapshot, false, wish);
 	if (with_tags)
-		complete_tags(&receiver, snapshot);
+		complete_tags(&receiver, snapshot, wish);
 	tview_query_leave(&saved);
 	return receiver.computed;
 }
 
-/* What tview_compute_keys is asked for under a guard. */
+TviewComputed *
+tview_compute_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
+				   bool with_tags)
+{
+	Wish wish = {.keys = keys, .n = n};
+
+	return compute_wish(desc, snapshot, &wish, with_tags);
+}
+
+/* What is computed under a guard. */
 typedef struct Attempt
 {
 	TviewDesc *desc;
 	Snapshot snapshot;
-	const int64 *keys;
-	int n;
+	Wish wish;
 	bool with_tags;
 	TviewComputed *computed;
 } Attempt;
@@ -273,15 +361,24 @@ attempt(void *arg)
 {
 	Attempt *it = arg;
 
-	it->computed = tview_compute_keys(it->desc, it->snapshot, it->keys, it->n,
-									  it->with_tags);
+	it->computed =
+		compute_wish(it->desc, it->snapshot, &it->wish, it->with_tags);
 }
 
 TviewComputed *
 tview_compute_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 				  bool with_tags)
 {
-	Attempt it = {desc, snapshot, keys, n, with_tags, NULL};
+	Attempt it = {desc, snapshot, {.keys = keys, .n = n}, with_tags, NULL};
+
+	return tview_guard_run(attempt, &it) ? it.computed : NULL;
+}
+
+TviewComputed *
+tview_compute_range_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys,
+						int n, const int64 *holes, int nholes)
+{
+	Attempt it = {desc, snapshot, {keys, n, true, holes, nholes}, true, NULL};
 
 	return tview_guard_run(attempt, &it) ? it.computed : NULL;
 }
@@ -297,19 +394,31 @@ copy_words(const uint64 *words, int n)
 	return copy;
 }
 
+TviewFillItem
+tview_compute_lend_item(TviewComputed *computed)
+{
+	return (TviewFillItem){
+		.key = computed->key,
+		.root_exists = computed->root_exists,
+		.storable = computed->nrows <= 1,
+		.tuple = computed->nrows == 1 ? computed->rows[0] : NULL,
+		.ntags = computed->ntags,
+		.tags = computed->tags,
+		.nlookups = computed->nlookups,
+		.lookups = computed->lookups,
+	};
+}
+
 void
 tview_compute_item(const TviewComputed *computed, TviewFillItem *item)
 {
-	memset(item, 0, sizeof(TviewFillItem));
-	item->key = computed->key;
-	item->root_exists = computed->root_exists;
-	item->storable = computed->nrows <= 1;
-	if (computed->nrows == 1)
-		item->tuple = tview_compat_copy_tuple(computed->rows[0]);
-	item->ntags = computed->ntags;
-	item->tags = copy_words(computed->tags, computed->ntags);
-	item->nlookups = computed->nlookups;
-	item->lookups = copy_words(computed->lookups, computed->nlookups);
+	TviewComputed lender = *computed;
+
+	*item = tview_compute_lend_item(&lender);
+	if (item->tuple)
+		item->tuple = tview_compat_copy_tuple(item->tuple);
+	item->tags = copy_words(item->tags, item->ntags);
+	item->lookups = copy_words(item->lookups, item->nlookups);
 }
 
 bool

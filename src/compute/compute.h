@@ -46,9 +46,20 @@ extern TviewComputed *tview_compute_try(TviewDesc *desc, Snapshot snapshot,
 										bool with_tags);
 
 /*
- * Copies what a key came to into an item for the store, in the current memory
- * context.
+ * The same with tags, where the keys lie close together: the view is asked for
+ * the range from the first to the last of them, but for the holes (distinct,
+ * between them): keys of rows that nobody wants.
  */
+extern TviewComputed *tview_compute_range_try(TviewDesc *desc,
+											  Snapshot snapshot,
+											  const int64 *keys, int n,
+											  const int64 *holes, int nholes);
+
+/*
+ * What a key came to as an item for the store: it lives as long as computed,
+ * which the store may change; or a copy, in the current memory context.
+ */
+extern TviewFillItem tview_compute_lend_item(TviewComputed *computed);
 extern void tview_compute_item(const TviewComputed *computed,
 							   TviewFillItem *item);
 

@@ -153,28 +153,30 @@ tview_query_find(TviewDesc *desc, TviewQueryKind kind)
 
 SPIPlanPtr
 tview_query_make(TviewDesc *desc, TviewQueryKind kind, const char *sql,
-				 Oid type, bool generic)
+				 int nargs, const Oid *types, int options)
 {
 	QueryKey key = {desc->relid, kind, 0};
 
-	return prepare(find_entry(&key), desc, sql, 1, &type,
-				   generic ? CURSOR_OPT_GENERIC_PLAN : 0);
+	return prepare(find_entry(&key), desc, sql, nargs, types, options);
 }
 
 void
-tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type, Datum value,
-				DestReceiver *receiver)
+tview_query_run(SPIPlanPtr plan, Snapshot snapshot, int nargs,
+				const Oid *types, const Datum *values, DestReceiver *receiver)
 {
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	ResourceOwner owner = CurrentResourceOwner;
-	ParamListInfo params = makeParamList(1);
+	ParamListInfo params = makeParamList(nargs);
 	CachedPlan *cached;
 	QueryDesc *query;
 
-	params->params[0].value = value;
-	params->params[0].isnull = false;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].ptype = type;
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = false;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = types[i];
+	}
 	PushActiveSnapshot(snapshot);
 	cached = GetCachedPlan(source, params, owner, NULL);
 	query = CreateQueryDesc(linitial_node(PlannedStmt, cached->stmt_list),

@@ -29,23 +29,26 @@ typedef enum TviewQueryKind
 	TVIEW_QUERY_ROWS,	   /* of several */
 	TVIEW_QUERY_ROW_TAGS,  /* the tag query for one key */
 	TVIEW_QUERY_ROWS_TAGS, /* for several */
+	TVIEW_QUERY_MANY,	   /* of so many that a plan of its own pays */
+	TVIEW_QUERY_MANY_TAGS,
+	TVIEW_QUERY_RANGE, /* of a range of keys, but for some */
+	TVIEW_QUERY_RANGE_TAGS,
 } TviewQueryKind;
 
 /* The query of that kind, NULL when it must be prepared (anew). */
 extern SPIPlanPtr tview_query_find(TviewDesc *desc, TviewQueryKind kind);
-/*
- * Prepares it, with one parameter.  generic: its plan is made once, for any
- * value.
- */
+/* Prepares it; options are PostgreSQL's for cursors (CURSOR_OPT_...). */
 extern SPIPlanPtr tview_query_make(TviewDesc *desc, TviewQueryKind kind,
-								   const char *sql, Oid type, bool generic);
+								   const char *sql, int nargs, const Oid *types,
+								   int options);
 
 /*
- * Runs a prepared query with its one parameter under the snapshot; the rows go
- * to the receiver.
+ * Runs a prepared query with its parameters (not null) under the snapshot; the
+ * rows go to the receiver.
  */
-extern void tview_query_run(SPIPlanPtr plan, Snapshot snapshot, Oid type,
-							Datum value, DestReceiver *receiver);
+extern void tview_query_run(SPIPlanPtr plan, Snapshot snapshot, int nargs,
+							const Oid *types, const Datum *values,
+							DestReceiver *receiver);
 
 /*
  * Raises unless the rows of the view have the types of the TVIEW's columns (of

@@ -40,6 +40,10 @@ typedef struct Fill
 	TviewProgress *progress;
 	uint64 attachment; /* of the handle, as long as which progress is there */
 	int64 rows;
+	/* only these keys, ascending; NULL: all */
+	const int64 *wanted;
+	int nwanted;
+	int next; /* the first of them that has not come yet */
 } Fill;
 
 /*
@@ -99,6 +103,58 @@ write_bulk(Fill *fill)
 		fill->storing = fill->complete = false;
 }
 
+/* Adds what a key came to; stores the batch when it is large enough. */
+static void
+add_and_store(Fill *fill, const TviewComputed *computed)
+{
+	add_item(fill, computed);
+	if (fill->batch.n == BATCH_ROWS ||
+		MemoryContextMemAllocated(fill->batch_context, true) > BATCH_BYTES)
+		store_batch(fill, false);
+}
+
+/* Adds the wanted keys before this one (NULL: all), which no query knows. */
+static void
+add_gone(Fill *fill, const int64 *key)
+{
+	while (fill->storing && fill->next < fill->nwanted &&
+		   (key == NULL || fill->wanted[fill->next] < *key))
+	{
+		TviewComputed gone = {.key = fill->wanted[fill->next++]};
+
+		add_and_store(fill, &gone);
+	}
+}
+
+/* Runs the view for the wanted keys; false when it raised an error. */
+static bool
+run_wanted(Fill *fill)
+{
+	TviewBuild *build =
+		tview_build_open(fill->desc, fill->snapshot, TVIEW_STREAM_GUARDED);
+	TviewComputed *computed;
+	bool failed;
+
+	while (fill->storing && (computed = tview_build_next(build)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_gone(fill, &computed->key);
+		if (fill->next == fill->nwanted)
+			break;
+		if (fill->wanted[fill->next] != computed->key)
+			continue;
+		fill->next++;
+		add_and_store(fill, computed);
+	}
+	failed = tview_build_failed(build);
+	if (!failed)
+		add_gone(fill, NULL);
+	if (fill->storing && fill->batch.n > 0)
+		store_batch(fill, false);
+	tview_build_close(build);
+	return !failed;
+}
+
 /* Runs the build to its end, or until the store takes no more. */
 static void
 run_fill(Fill *fill, bool strict)
@@ -120,10 +176,7 @@ run_fill(Fill *fill, bool strict)
 					 "A TVIEW has at most one row for each value of its key."),
 				 errhint(
 					 "Change the view so that its joins do not multiply rows of the root table.")));
-		add_item(fill, computed);
-		if (fill->batch.n == BATCH_ROWS ||
-			MemoryContextMemAllocated(fill->batch_context, true) > BATCH_BYTES)
-			store_batch(fill, false);
+		add_and_store(fill, computed);
 	}
 	if (fill->storing && fill->batch.bulk)
 		write_bulk(fill);
@@ -198,6 +251,29 @@ tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags, bool strict,
 	MemoryContextDelete(fill.batch_context);
 	*complete = fill.complete;
 	return fill.rows;
+}
+
+TviewFilled
+tview_fill_keys(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n)
+{
+	Fill fill = {.desc = desc,
+				 .snapshot = snapshot,
+				 .storing = true,
+				 .complete = true,
+				 .wanted = keys,
+				 .nwanted = n};
+	bool done;
+
+	fill.batch_context = AllocSetContextCreate(
+		CurrentMemoryContext, "tview fill", ALLOCSET_DEFAULT_SIZES);
+	fill.batch.items = palloc(BATCH_ROWS * sizeof(TviewFillItem));
+	done = run_wanted(&fill);
+	MemoryContextDelete(fill.batch_context);
+	if (!done)
+		return TVIEW_FILLED_ERROR;
+	if (!fill.storing)
+		return TVIEW_FILLED_REFUSED;
+	return fill.complete ? TVIEW_FILLED : TVIEW_FILLED_PARTLY;
 }
 
 /*

@@ -28,4 +28,20 @@ extern void tview_fill_populate(Oid relid);
 extern int64 tview_fill_build(TviewDesc *desc, Snapshot snapshot, int flags,
 							  bool strict, bool *complete);
 
+/* What became of rows that were to be stored. */
+typedef enum TviewFilled
+{
+	TVIEW_FILLED,
+	TVIEW_FILLED_PARTLY,  /* some of them may not be stored now */
+	TVIEW_FILLED_REFUSED, /* the store has not taken all it was given */
+	TVIEW_FILLED_ERROR	  /* the view has raised one */
+} TviewFilled;
+
+/*
+ * Runs the whole view under the snapshot (registered), and stores the rows of
+ * n keys (ascending, distinct).
+ */
+extern TviewFilled tview_fill_keys(TviewDesc *desc, Snapshot snapshot,
+								   const int64 *keys, int n);
+
 #endif /* TVIEW_FILL_H */

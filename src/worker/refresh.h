@@ -16,10 +16,14 @@ extern void tview_refresh_take_hollowed(void);
 
 /*
  * Computes and stores a batch of rows of some TVIEW, or fills one that is not
- * complete, under the active snapshot.  True when something was done.  Raises
- * what a view raises.
+ * complete, under the active snapshot.  settling: more stale rows may become
+ * known in the next round.  True when something was done.  Raises what a view
+ * raises.
  */
-extern bool tview_refresh_some(TviewHandle *handle);
+extern bool tview_refresh_some(TviewHandle *handle, bool settling);
+
+/* True when that has left something for later. */
+extern bool tview_refresh_is_postponed(void);
 
 /* The last call has thrown: that TVIEW is left alone for a while. */
 extern void tview_refresh_note_error(void);

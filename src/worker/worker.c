@@ -31,6 +31,8 @@
 
 #define LINGER_MS 2000 /* without work, then the worker ends */
 #define RETRY_MS 100   /* while marks wait for an old snapshot */
+#define MANY_ROWS 2048 /* emptied in one round */
+#define FLUSH_FROM 64  /* marks worth a write to the disk */
 
 PGDLLEXPORT void tview_worker_main(Datum arg);
 
@@ -41,7 +43,7 @@ typedef enum Round
 {
 	ROUND_WORKED, /* there may be more */
 	ROUND_IDLE,
-	ROUND_WAITING, /* marks are there, and have to stay for now */
+	ROUND_WAITING, /* something is there that has to wait */
 	ROUND_END	   /* there is no such server, or another worker */
 } Round;
 
@@ -54,17 +56,22 @@ release_at_exit(int code, Datum arg)
 		tview_wake_release(handle);
 }
 
-/* Settles, and remembers what it empties. */
+/*
+ * Settles, and remembers what it empties; *many tells that this was a lot, and
+ * there may be more.
+ */
 static bool
-settle(TviewHandle *handle)
+settle(TviewHandle *handle, bool *many)
 {
-	TviewSettleBudget budget = {.marks = 8192, .rows = 10000};
+	TviewSettleBudget budget = {
+		.marks = 8192, .rows = 10000, .flush_from = FLUSH_FROM};
 	TviewHollowed *hollowed = tview_refresh_hollowed();
 	bool moved;
 
 	budget.hollowed = hollowed;
 	moved = tview_settle_run(handle, &budget);
 	tview_refresh_take_hollowed();
+	*many = moved && hollowed->n >= MANY_ROWS;
 	return moved;
 }
 
@@ -75,6 +82,7 @@ work(void)
 	const char *failure;
 	TviewHandle *handle;
 	bool moved;
+	bool many;
 	bool refreshed;
 
 	if (!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(my_server)))
@@ -85,11 +93,12 @@ work(void)
 	if (!tview_wake_claim(handle) || !tview_wake_is_wanted(handle))
 		return ROUND_END;
 	tview_wake_set_asleep(handle, false);
-	moved = settle(handle);
-	refreshed = tview_refresh_some(handle);
+	moved = settle(handle, &many);
+	refreshed = tview_refresh_some(handle, many);
 	if (moved || refreshed || tview_handle_opened(my_server) == NULL)
 		return ROUND_WORKED;
-	return tview_log_head(handle->store) == tview_log_tail(handle->store)
+	return tview_log_head(handle->store) == tview_log_tail(handle->store) &&
+			!tview_refresh_is_postponed()
 		? ROUND_IDLE
 		: ROUND_WAITING;
 }
@@ -118,6 +127,7 @@ run_round(void)
 		AbortCurrentTransaction();
 		FlushErrorState();
 		tview_refresh_note_error();
+		result = ROUND_WAITING;
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
