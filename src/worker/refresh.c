@@ -460,7 +460,7 @@ is_whole_better(TviewDesc *desc, Work *work)
 	if (work->cost != COST_OF_BATCHES)
 		return false;
 	(void) tview_keylist_get(&work->keys, &n);
-	return n > BATCH_KEYS && n >= tview_estimate_rows(desc) / 2;
+	return n > BATCH_KEYS && n >= tview_estimate_rows(desc, true) / 2;
 }
 
 /* Refreshes stale rows of a TVIEW that is complete; there are some. */
