@@ -141,6 +141,13 @@ tview_handle_directory(Oid serverid, const char *store_path)
 					serverid);
 }
 
+/* The handle, NULL where there is none yet; needs no memory. */
+static TviewHandle *
+known_handle(Oid serverid)
+{
+	return handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+}
+
 static TviewHandle *
 find_handle(Oid serverid)
 {
@@ -460,8 +467,7 @@ tview_handle_open_log(Oid serverid)
 TviewHandle *
 tview_handle_attached(Oid serverid)
 {
-	TviewHandle *handle =
-		handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+	TviewHandle *handle = known_handle(serverid);
 
 	return handle && handle->store ? handle : NULL;
 }
@@ -469,8 +475,7 @@ tview_handle_attached(Oid serverid)
 TviewHandle *
 tview_handle_opened(Oid serverid)
 {
-	TviewHandle *handle =
-		handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+	TviewHandle *handle = known_handle(serverid);
 
 	if (handle == NULL || handle->store == NULL || handle->epoch == 0 ||
 		tview_store_epoch(handle->store) != handle->epoch)
@@ -561,8 +566,10 @@ tview_handle_note(TviewHandle *handle, TviewStoreStatus status,
 void
 tview_handle_detach(Oid serverid)
 {
-	TviewHandle *handle = find_handle(serverid);
+	TviewHandle *handle = known_handle(serverid);
 
+	if (handle == NULL)
+		return;
 	detach(handle);
 	handle->options_valid = false;
 }
@@ -579,8 +586,7 @@ tview_handle_bar(Oid serverid)
 void
 tview_handle_unbar(Oid serverid)
 {
-	TviewHandle *handle =
-		handles ? hash_search(handles, &serverid, HASH_FIND, NULL) : NULL;
+	TviewHandle *handle = known_handle(serverid);
 
 	if (handle)
 		handle->barred = false;

@@ -90,25 +90,31 @@ change_record(TviewTxn *txn, Oid relid, uint32 set, uint32 clear, bool cleared)
 {
 	uint64 key = record_key(relid);
 	TviewValue value;
-	char copy[offsetof(TviewState, sources) + 1024 * sizeof(TviewStateSource)];
-	TviewState *state = (TviewState *) copy;
+	const TviewState *old;
+	TviewState *state;
 	uint32 flags;
 	TviewStoreStatus status =
 		tview_get(txn, TVIEW_DB_META, 0, &key, sizeof(key), &value);
 
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (!is_record(value, relid) || value.size > sizeof(copy))
+	if (!is_record(value, relid))
 		return TVIEW_STORE_CORRUPT;
-	memcpy(copy, value.data, value.size);
-	flags = (state->flags & ~clear) | set;
-	if (flags == state->flags && !cleared)
+	old = value.data;
+	flags = (old->flags & ~clear) | set;
+	if (flags == old->flags && !cleared)
 		return TVIEW_STORE_OK;
+	state = malloc(value.size);
+	if (state == NULL)
+		return TVIEW_STORE_NO_MEMORY;
+	memcpy(state, old, value.size);
 	state->flags = flags;
 	state->clears += cleared;
-	state->sum = sum_of(copy, value.size);
-	return tview_put(txn, TVIEW_DB_META, 0, &key, sizeof(key), copy,
-					 value.size);
+	state->sum = sum_of(state, value.size);
+	status = tview_put(txn, TVIEW_DB_META, 0, &key, sizeof(key), state,
+					   value.size);
+	free(state);
+	return status;
 }
 
 TviewStoreStatus

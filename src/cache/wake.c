@@ -54,18 +54,21 @@ tview_wake_init(void)
 bool
 tview_wake_is_wanted(TviewHandle *handle)
 {
+	uint64 changes = options_changes;
+	bool wanted = false;
 	ListCell *lc;
 
-	if (handle->background_known == options_changes + 1)
+	if (handle->background_known == changes + 1)
 		return handle->background;
-	handle->background_known = options_changes + 1;
-	handle->background = false;
 	foreach(lc, tview_meta_list(handle->serverid))
 	{
 		if (tview_option_is_background(lfirst_oid(lc)))
-			handle->background = true;
+			wanted = true;
 	}
-	return handle->background;
+	/* only now: reading may have raised an error */
+	handle->background = wanted;
+	handle->background_known = changes + 1;
+	return wanted;
 }
 
 /* The process of the worker, NULL when there is none. */

@@ -156,19 +156,14 @@ sleep_for(long ms)
 	return (events & WL_LATCH_SET) != 0;
 }
 
-/* The handle of our store, NULL when it is not open. */
-static TviewHandle *
-opened_store(void)
-{
-	return tview_handle_opened(my_server) ? tview_handle_attached(my_server)
-										  : NULL;
-}
-
-/* How often we have been called so far. */
+/*
+ * How often we have been called so far.  The count is in the control file, and
+ * goes on over resets of the store.
+ */
 static uint64
 count_wishes(void)
 {
-	TviewHandle *handle = opened_store();
+	TviewHandle *handle = tview_handle_attached(my_server);
 
 	return handle ? tview_wake_wishes(handle) : 0;
 }
@@ -177,7 +172,7 @@ count_wishes(void)
 static bool
 sleep_until_woken(long ms, uint64 wishes)
 {
-	TviewHandle *handle = opened_store();
+	TviewHandle *handle = tview_handle_attached(my_server);
 	bool woken;
 
 	if (handle == NULL)
@@ -193,7 +188,7 @@ sleep_until_woken(long ms, uint64 wishes)
 static bool
 step_down(uint64 wishes)
 {
-	TviewHandle *handle = opened_store();
+	TviewHandle *handle = tview_handle_attached(my_server);
 
 	if (handle == NULL)
 		return true;
