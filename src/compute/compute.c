@@ -365,13 +365,20 @@ attempt(void *arg)
 		compute_wish(it->desc, it->snapshot, &it->wish, it->with_tags);
 }
 
+/* What the attempt comes to, NULL when it raises an error. */
+static TviewComputed *
+run_guarded(Attempt *it)
+{
+	return tview_guard_run(attempt, it) ? it->computed : NULL;
+}
+
 TviewComputed *
 tview_compute_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 				  bool with_tags)
 {
 	Attempt it = {desc, snapshot, {.keys = keys, .n = n}, with_tags, NULL};
 
-	return tview_guard_run(attempt, &it) ? it.computed : NULL;
+	return run_guarded(&it);
 }
 
 TviewComputed *
@@ -380,7 +387,7 @@ tview_compute_range_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys,
 {
 	Attempt it = {desc, snapshot, {keys, n, true, holes, nholes}, true, NULL};
 
-	return tview_guard_run(attempt, &it) ? it.computed : NULL;
+	return run_guarded(&it);
 }
 
 /* A copy of words, NULL for none. */

@@ -86,22 +86,13 @@ store_computed(TviewScanState *state, BatchEntry **waiting, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		const TviewComputed *computed = waiting[i]->computed;
-		TviewFillItem *item = &fill.items[fill.n];
+		TviewComputed *computed = waiting[i]->computed;
 
 		if (computed == NULL)
 			continue;
 		if (!computed->root_exists)
 			state->computed_in_vain = true;
-		item->key = computed->key;
-		item->root_exists = computed->root_exists;
-		item->storable = computed->nrows <= 1;
-		item->tuple = computed->nrows == 1 ? computed->rows[0] : NULL;
-		item->ntags = computed->ntags;
-		item->tags = computed->tags;
-		item->nlookups = computed->nlookups;
-		item->lookups = computed->lookups;
-		fill.n++;
+		fill.items[fill.n++] = tview_compute_lend_item(computed);
 	}
 	if (fill.n > 0)
 		(void) tview_writer_store(state->desc, state->snapshot, &fill);
