@@ -53,7 +53,9 @@ typedef struct Fill
 static TviewProgress *
 progress_of(const Fill *fill)
 {
-	return fill->handle->attachment == fill->attachment ? fill->progress : NULL;
+	if (fill->progress == NULL || fill->handle->attachment != fill->attachment)
+		return NULL;
+	return fill->progress;
 }
 
 /* Copies what a key came to into the batch. */
