@@ -128,7 +128,7 @@ CREATE TEMP TABLE tb_word AS SELECT k, 'own' AS w FROM public.tb_word;
 UPDATE app.tb_user SET name = 'new' WHERE pk_user = 2;
 SELECT * FROM app.tv_word ORDER BY 1;
 SELECT * FROM chk.differ('word');
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM app.tv_word;
+SELECT * FROM chk.plan($$SELECT * FROM app.tv_word$$);
 \c -
 SELECT * FROM app.tv_word ORDER BY 1;
 SELECT * FROM chk.differ('word');
