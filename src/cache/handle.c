@@ -55,9 +55,9 @@
  */
 #define LOST_XIDS_MAX (1024 * 1024)
 
-static int checksum_interval = 300;
-
 #define FROM_THE_FUTURE "the store is newer than the database cluster"
+
+static int checksum_interval = 300; /* GUC tview.checksum_interval, seconds */
 
 static HTAB *handles = NULL;
 static TviewHandle *found_last = NULL; /* handles are never removed */

@@ -114,7 +114,7 @@ static const struct
 				   CURSOR_OPT_CUSTOM_PLAN},
 };
 
-/* Prepares a query of the keys: "<sql> WHERE <column> = $1". */
+/* Prepares a query of the keys: "<sql> WHERE <column> ...", as the way has it. */
 static SPIPlanPtr
 prepare_for_keys(TviewDesc *desc, Way way, bool tags, int nargs,
 				 const Oid *types)

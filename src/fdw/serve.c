@@ -210,8 +210,9 @@ tview_serve_computed(TviewScanState *state, const int64 *keys, int n)
 
 /*
  * Begins reading, making the store's record of this TVIEW where there is none
- * or an older one.  A setting may have changed since the scan began: between
- * two fetches from a cursor, or by set_config() in the query itself.
+ * or an older one.  Settings are compared each time: one may have changed since
+ * the scan began, between two fetches from a cursor, or by set_config() in the
+ * query itself.
  */
 TviewReason
 tview_serve_begin(TviewScanState *state)
@@ -559,8 +560,6 @@ tview_serve_start(TviewScanState *state)
 
 	state->phase = TVIEW_PHASE_START;
 	tview_reader_init(&state->reader, state->desc, state->snapshot);
-	if (reason.code == TVIEW_BYPASS_NONE)
-		reason = tview_runview_setting(state);
 	if (reason.code != TVIEW_BYPASS_NONE)
 	{
 		tview_runview_start(state, reason);

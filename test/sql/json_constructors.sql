@@ -8,24 +8,12 @@ SELECT current_setting('server_version_num')::int < 160000 AS is_older \gset
 \set begin :srcdir '/sql/include/begin.sql'
 \set check :srcdir '/sql/include/check.sql'
 \set end :srcdir '/sql/include/end.sql'
+\set look :srcdir '/sql/include/look.sql'
 \set ECHO none
 \i :begin
 \i :check
+\i :look
 \set ECHO all
--- which settings each view depends on, and how its TVIEW is read
-CREATE FUNCTION chk.look() RETURNS TABLE (tview text, settings text, bypass text) LANGUAGE plpgsql AS $$
-DECLARE
-	doc jsonb;
-BEGIN
-	FOR tview, settings IN SELECT s.tview::text,
-			(SELECT string_agg(regexp_replace(x, '[^a-z_].*', '', 'i'), ' ') FROM unnest(s.settings) x)
-		FROM tview.status s ORDER BY 1
-	LOOP
-		EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM ' || tview INTO doc;
-		bypass := doc -> 0 -> 'Plan' ->> 'Bypass';
-		RETURN NEXT;
-	END LOOP;
-END $$;
 CREATE TABLE app.tb_user (pk_user int PRIMARY KEY, name text, made timestamptz, part float8, raw bytea, doc text);
 INSERT INTO app.tb_user VALUES (1, 'one', '2026-01-02 03:04:05+00', 0.1::float8 + 0.2::float8, '\x00ff', '{"a": 1}'),
 	(2, 'two', '2026-07-02 03:04:05+00', 1e100, '\x41', '[1, 2]'), (3, 'three', NULL, NULL, NULL, 'none');

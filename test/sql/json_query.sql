@@ -8,24 +8,12 @@ SELECT current_setting('server_version_num')::int < 170000 AS is_older \gset
 \set begin :srcdir '/sql/include/begin.sql'
 \set check :srcdir '/sql/include/check.sql'
 \set end :srcdir '/sql/include/end.sql'
+\set look :srcdir '/sql/include/look.sql'
 \set ECHO none
 \i :begin
 \i :check
+\i :look
 \set ECHO all
--- which settings each view depends on, and how its TVIEW is read
-CREATE FUNCTION chk.look() RETURNS TABLE (tview text, settings text, bypass text) LANGUAGE plpgsql AS $$
-DECLARE
-	doc jsonb;
-BEGIN
-	FOR tview, settings IN SELECT s.tview::text,
-			(SELECT string_agg(regexp_replace(x, '[^a-z_].*', '', 'i'), ' ') FROM unnest(s.settings) x)
-		FROM tview.status s ORDER BY 1
-	LOOP
-		EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM ' || tview INTO doc;
-		bypass := doc -> 0 -> 'Plan' ->> 'Bypass';
-		RETURN NEXT;
-	END LOOP;
-END $$;
 CREATE TABLE app.tb_doc (pk_doc int PRIMARY KEY, doc jsonb, at timestamptz);
 INSERT INTO app.tb_doc SELECT n, jsonb_build_object('n', n, 'at', '2026-01-02 03:04:05+0' || n, 'list', jsonb_build_array(jsonb_build_object('x', n, 'y', 'a'), jsonb_build_object('x', n + 1))),
 	'2026-01-02 03:04:05+00' FROM generate_series(1, 4) n;

@@ -8,24 +8,12 @@ SELECT current_setting('server_version_num')::int < 180000 AS is_older \gset
 \set begin :srcdir '/sql/include/begin.sql'
 \set check :srcdir '/sql/include/check.sql'
 \set end :srcdir '/sql/include/end.sql'
+\set look :srcdir '/sql/include/look.sql'
 \set ECHO none
 \i :begin
 \i :check
+\i :look
 \set ECHO all
--- which settings each view depends on, and how its TVIEW is read
-CREATE FUNCTION chk.look() RETURNS TABLE (tview text, settings text, bypass text) LANGUAGE plpgsql AS $$
-DECLARE
-	doc jsonb;
-BEGIN
-	FOR tview, settings IN SELECT s.tview::text,
-			(SELECT string_agg(regexp_replace(x, '[^a-z_].*', '', 'i'), ' ') FROM unnest(s.settings) x)
-		FROM tview.status s ORDER BY 1
-	LOOP
-		EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM ' || tview INTO doc;
-		bypass := doc -> 0 -> 'Plan' ->> 'Bypass';
-		RETURN NEXT;
-	END LOOP;
-END $$;
 CREATE TABLE app.tb_user (pk_user int PRIMARY KEY, first text, last text, code int,
 	name text GENERATED ALWAYS AS (first || ' ' || last) VIRTUAL, twice int GENERATED ALWAYS AS (code * 2) VIRTUAL);
 INSERT INTO app.tb_user (pk_user, first, last, code) SELECT n, 'f' || n, 'l' || n, n % 3 FROM generate_series(1, 6) n;
