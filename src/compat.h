@@ -55,6 +55,22 @@ tview_compat_oldest_clog_xid(void)
 #endif
 }
 
+/*
+ * The next xid, or an earlier one that is not below any xid of a snapshot that
+ * was taken before.
+ */
+static inline FullTransactionId
+tview_compat_recent_next_xid(void)
+{
+#if SIZEOF_VOID_P < 8
+	return ReadNextFullTransactionId();
+#elif PG_VERSION_NUM >= 170000
+	return *(volatile FullTransactionId *) &TransamVariables->nextXid;
+#else
+	return *(volatile FullTransactionId *) &ShmemVariableCache->nextXid;
+#endif
+}
+
 /* The parts of a possibly qualified name, or an error. */
 static inline List *
 tview_compat_qualified_name(const char *name)

@@ -78,8 +78,7 @@ tview_reader_init(TviewReader *reader, TviewDesc *desc, Snapshot snapshot)
 	memset(reader, 0, sizeof(TviewReader));
 	reader->desc = desc;
 	tview_visibility_init(&reader->snapshot, snapshot);
-	reader->wild_allocated = 8;
-	reader->wild = palloc(reader->wild_allocated * sizeof(TviewWild));
+	reader->context = CurrentMemoryContext;
 }
 
 void
@@ -118,9 +117,12 @@ add_wild(TviewReader *reader, uint64 xid)
 			return;
 	if (reader->nwild == reader->wild_allocated)
 	{
-		reader->wild_allocated *= 2;
-		reader->wild =
-			repalloc(reader->wild, reader->wild_allocated * sizeof(TviewWild));
+		int wanted = Max(reader->wild_allocated * 2, 8);
+
+		reader->wild = reader->wild
+			? repalloc(reader->wild, wanted * sizeof(TviewWild))
+			: MemoryContextAlloc(reader->context, wanted * sizeof(TviewWild));
+		reader->wild_allocated = wanted;
 	}
 	reader->wild[reader->nwild].xid = xid;
 	reader->wild[reader->nwild].sees = sees(reader, xid);

@@ -80,7 +80,8 @@ typedef struct TviewReader
 	bool marked;		   /* there are marks at all */
 	bool damaged;		   /* reading met damage: what it found is void */
 	TviewPending *pending; /* own marks, or NULL */
-	TviewWild *wild;
+	MemoryContext context; /* of wild */
+	TviewWild *wild;	   /* NULL: none yet */
 	int nwild;
 	int wild_allocated;
 	uint64 last_xid; /* memo of the last visibility check */

@@ -45,14 +45,15 @@ lock_bases(TviewScanState *state)
 
 /*
  * The owner of the TVIEW needs the right to read the view, like the owner of
- * a view of the view.
+ * a view of the view.  A descriptor is built anew when privileges change.
  */
 static void
-check_privilege(const TviewDesc *desc)
+check_privilege(TviewDesc *desc)
 {
-	AclResult result = pg_class_aclcheck(desc->viewid, desc->owner, ACL_SELECT);
-
-	if (result != ACLCHECK_OK)
+	if (desc->readable)
+		return;
+	if (pg_class_aclcheck(desc->viewid, desc->owner, ACL_SELECT) !=
+		ACLCHECK_OK)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -61,6 +62,7 @@ check_privilege(const TviewDesc *desc)
 				 desc->viewname, desc->name),
 			 errhint("GRANT SELECT ON %s TO the owner of %s.", desc->viewname,
 					 desc->name)));
+	desc->readable = true;
 }
 
 static const char *
@@ -327,11 +329,13 @@ flush_counters(TviewScanState *state)
 		handle ? tview_store_counters(handle->store, state->desc->relid) : NULL;
 	if (counters)
 	{
-		__atomic_fetch_add(&counters->served, state->figures.served,
-						   __ATOMIC_RELAXED);
-		__atomic_fetch_add(&counters->recomputed, state->figures.recomputed,
-						   __ATOMIC_RELAXED);
-		for (int i = 0; i < TVIEW_BYPASS_COUNT; i++)
+		if (state->figures.served > 0)
+			__atomic_fetch_add(&counters->served, state->figures.served,
+							   __ATOMIC_RELAXED);
+		if (state->figures.recomputed > 0)
+			__atomic_fetch_add(&counters->recomputed, state->figures.recomputed,
+							   __ATOMIC_RELAXED);
+		for (int i = 0; state->figures.bypass && i < TVIEW_BYPASS_COUNT; i++)
 			if (state->bypassed[i] > 0)
 				__atomic_fetch_add(&counters->bypassed[i], state->bypassed[i],
 								   __ATOMIC_RELAXED);

@@ -20,6 +20,7 @@
 #include "commands/extension.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "meta/describe.h"
 #include "meta/meta.h"
 #include "meta/record.h"
@@ -47,10 +48,12 @@ typedef struct BaseEntry
 } BaseEntry;
 
 static HTAB *descs = NULL;
+static DescEntry *found_last = NULL; /* NULL after one was removed */
 static HTAB *bases = NULL;
 static MemoryContext context = NULL;   /* what is cached */
 static MemoryContext discarded = NULL; /* replaced, but perhaps in use */
 static uint64 messages = 0;			   /* invalidations so far */
+static uint32 database_hash = 0;	   /* of this database, in DATABASEOID */
 
 /* Our own objects; tviews is InvalidOid while they are not known. */
 static struct
@@ -167,6 +170,14 @@ invalidate_all(Datum arg, int cacheid, uint32 hashvalue)
 	stale_all();
 }
 
+/* Another owner of this database has other privileges. */
+static void
+invalidate_database(Datum arg, int cacheid, uint32 hashvalue)
+{
+	if (hashvalue == 0 || hashvalue == database_hash)
+		invalidate_all(arg, cacheid, hashvalue);
+}
+
 /* Frees what was replaced during the transaction. */
 static void
 free_discarded(XactEvent event, void *arg)
@@ -221,6 +232,7 @@ tview_meta_init(void)
 	CacheRegisterSyscacheCallback(FOREIGNTABLEREL, invalidate_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, invalidate_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, invalidate_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(DATABASEOID, invalidate_database, (Datum) 0);
 	RegisterXactCallback(free_discarded, NULL);
 }
 
@@ -331,10 +343,14 @@ rebuild_desc(Oid relid)
 {
 	uint64 before = messages;
 	TviewWatched watched;
-	TviewDesc *desc = tview_describe_build(relid, context, &watched);
+	TviewDesc *desc;
 	DescEntry *entry;
 	bool found;
 
+	if (database_hash == 0)
+		database_hash = GetSysCacheHashValue1(DATABASEOID,
+											  ObjectIdGetDatum(MyDatabaseId));
+	desc = tview_describe_build(relid, context, &watched);
 	/* the build may have come here for the same relation */
 	entry = hash_search(descs, &relid, desc ? HASH_ENTER : HASH_FIND, &found);
 	if (found && entry->desc != NULL)
@@ -343,6 +359,7 @@ rebuild_desc(Oid relid)
 	{
 		if (found)
 			hash_search(descs, &relid, HASH_REMOVE, NULL);
+		found_last = NULL;
 		return NULL;
 	}
 	entry->desc = desc;
@@ -354,12 +371,15 @@ rebuild_desc(Oid relid)
 TviewDesc *
 tview_meta_get(Oid relid, bool missing_ok)
 {
-	DescEntry *entry = hash_search(descs, &relid, HASH_FIND, NULL);
+	DescEntry *entry = found_last;
 
+	if (entry == NULL || entry->relid != relid)
+		entry = hash_search(descs, &relid, HASH_FIND, NULL);
 	if (entry == NULL || entry->stale)
 		entry = rebuild_desc(relid);
 	if (entry != NULL)
 	{
+		found_last = entry;
 		/* whoever has no xid has written nothing */
 		entry->desc->own_ddl =
 			TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
