@@ -59,18 +59,18 @@ to_columns(const TviewScanState *state, const Bitmapset *found)
 const Bitmapset *
 tview_alone_columns(TviewScanState *state)
 {
+	const AttrNumber *numbers = tview_plan_columns(state->plan);
 	MemoryContext old;
-	ListCell *lc;
 
 	if (state->columns)
 		return state->columns;
-	old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+	old = MemoryContextSwitchTo(state->context);
 	state->columns = bms_make_singleton(state->desc->key);
 	if (state->plan->natts == 0)
 		state->columns =
 			bms_add_range(state->columns, 1, state->desc->tupdesc->natts);
-	foreach(lc, state->plan->columns)
-		state->columns = bms_add_member(state->columns, lfirst_int(lc));
+	for (int i = 0; i < state->plan->ncolumns; i++)
+		state->columns = bms_add_member(state->columns, numbers[i]);
 	MemoryContextSwitchTo(old);
 	return state->columns;
 }
@@ -80,7 +80,7 @@ static void
 init_locals(TviewScanState *state)
 {
 	PlanState *ps = &state->node->ss.ps;
-	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+	MemoryContext old = MemoryContextSwitchTo(state->context);
 	Index scanrelid = ((Scan *) ps->plan)->scanrelid;
 	ListCell *lc;
 
@@ -182,14 +182,16 @@ meets(TviewScanState *state, MinimalTuple row, const TviewLocalCondition *local)
 {
 	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
 	TupleTableSlot *outer = econtext->ecxt_scantuple;
+	/* has the relation's columns, as there are local conditions */
+	TupleTableSlot *slot = state->node->ss.ss_ScanTupleSlot;
 	bool result;
 
-	ExecForceStoreMinimalTuple(row, state->slot, false);
-	state->slot->tts_tableOid = state->relid;
-	econtext->ecxt_scantuple = state->slot;
+	ExecForceStoreMinimalTuple(row, slot, false);
+	slot->tts_tableOid = state->relid;
+	econtext->ecxt_scantuple = slot;
 	result = ExecQual(local->expr, econtext);
 	econtext->ecxt_scantuple = outer;
-	ExecClearTuple(state->slot);
+	ExecClearTuple(slot);
 	return result;
 }
 
@@ -238,7 +240,9 @@ rows_of(TviewScanState *state, int64 key, MinimalTuple **rows)
 void
 tview_alone_fill_gap(TviewScanState *state)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->batch_context);
+	/* as long-lived as the rows that it is put among */
+	MemoryContext old =
+		MemoryContextSwitchTo(GetMemoryChunkContext(state->rows));
 	int at = state->next_row;
 	int behind = state->nrows - at - 1;
 	MinimalTuple *found;
@@ -421,9 +425,7 @@ tview_alone_batch(TviewScanState *state)
 	int64 *keys;
 	int n;
 
-	MemoryContextReset(state->batch_context);
-	state->buffer_used = 0;
-	old = MemoryContextSwitchTo(state->batch_context);
+	old = MemoryContextSwitchTo(tview_scan_batch_context(state));
 	keys = palloc(KEYS_PER_BATCH * sizeof(int64));
 	n = next_keys(state, keys, state->key_by_key ? 1 : KEYS_PER_BATCH);
 	/* even a key raises an error: it is the statement's once it gets there */

@@ -8,7 +8,6 @@
 #include "cache/contents.h"
 #include "common/pg_prng.h"
 #include "compute/guard.h"
-#include "executor/executor.h"
 #include "fdw/check.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -113,19 +112,6 @@ tview_check_close(TviewScanState *state)
 	state->check = NULL;
 }
 
-/* True when the row meets the scan's conditions. */
-static bool
-row_matches(TviewScanState *state, MinimalTuple tuple)
-{
-	TupleTableSlot *slot = state->slot;
-	bool result;
-
-	ExecForceStoreMinimalTuple(tuple, slot, false);
-	result = tview_match_row(state, slot);
-	ExecClearTuple(slot);
-	return result;
-}
-
 /* True when the view's next row comes before the key in the scan's order. */
 static bool
 is_before(const TviewCheck *check, int64 key)
@@ -151,7 +137,7 @@ row_is_right(TviewScanState *state, MinimalTuple tuple, int64 key,
 	if (!is_at(check, key))
 	{
 		found->problem = "the view has no such row";
-		return !row_matches(state, tuple);
+		return !tview_match_row(state, tuple);
 	}
 	found->expected = check->row;
 	found->problem = "the stored row differs";

@@ -9,6 +9,14 @@
 #include "fdw/state.h"
 #include "utils/memutils.h"
 
+/* True when a query asks for one key, and did not before. */
+static bool
+is_only_row(const TviewScanState *state)
+{
+	return state->phase == TVIEW_PHASE_KEYS && state->nkeys == 1 &&
+		tview_scan_is_first(state);
+}
+
 /*
  * Room for a tuple of the batch, with what makes it a heap tuple before it.
  * It comes from a buffer that all batches of the scan use in turn: memory
@@ -21,10 +29,9 @@ allocate_tuple(TviewScanState *state, Size size)
 	Size wanted = MAXALIGN(MINIMAL_TUPLE_OFFSET + size);
 	char *room;
 
-	if (state->buffer == NULL)
-		state->buffer =
-			MemoryContextAlloc(GetMemoryChunkContext(state), TVIEW_BATCH_BYTES);
-	if (state->buffer_used + wanted <= TVIEW_BATCH_BYTES)
+	if (state->buffer == NULL && !is_only_row(state))
+		state->buffer = MemoryContextAlloc(state->context, TVIEW_BATCH_BYTES);
+	if (state->buffer && state->buffer_used + wanted <= TVIEW_BATCH_BYTES)
 	{
 		room = state->buffer + state->buffer_used;
 		state->buffer_used += wanted;

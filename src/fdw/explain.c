@@ -84,7 +84,7 @@ void
 tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *scan = castNode(ForeignScan, node->ss.ps.plan);
-	TviewPlan *plan = tview_plan_decode(scan);
+	const TviewPlan *plan = tview_plan_decode(scan);
 
 	if (es->verbose)
 	{
@@ -98,7 +98,11 @@ tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	if (OidIsValid(plan->counted))
 		show_count(scan, plan, es);
 	else if (scan->fdw_exprs != NIL)
-		show_conditions((Plan *) scan, tview_plan_clauses(scan), es);
+		show_conditions(
+			(Plan *) scan,
+			tview_plan_clauses(scan,
+							   RelationGetDescr(node->ss.ss_currentRelation)),
+			es);
 
 	if (es->analyze)
 	{

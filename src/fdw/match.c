@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "executor/executor.h"
 #include "fdw/state.h"
@@ -115,13 +116,13 @@ holds(TviewScanState *state, int i, Form_pg_attribute att, Datum value,
 }
 
 static bool
-match_condition(TviewScanState *state, int i, TupleTableSlot *slot)
+match_condition(TviewScanState *state, int i, HeapTuple tuple)
 {
 	const TviewCondition *condition = &state->plan->conditions[i];
-	Form_pg_attribute att =
-		TupleDescAttr(slot->tts_tupleDescriptor, condition->attno - 1);
+	TupleDesc tupdesc = state->desc->tupdesc;
+	Form_pg_attribute att = TupleDescAttr(tupdesc, condition->attno - 1);
 	bool isnull;
-	Datum value = slot_getattr(slot, condition->attno, &isnull);
+	Datum value = heap_getattr(tuple, condition->attno, tupdesc, &isnull);
 
 	if (isnull || state->values[i].isnull)
 		return false;
@@ -137,16 +138,19 @@ match_condition(TviewScanState *state, int i, TupleTableSlot *slot)
 }
 
 bool
-tview_match_row(TviewScanState *state, TupleTableSlot *slot)
+tview_match_row(TviewScanState *state, MinimalTuple row)
 {
 	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
+	HeapTupleData tuple = {
+		.t_len = row->t_len + MINIMAL_TUPLE_OFFSET,
+		.t_data = (HeapTupleHeader) ((char *) row - MINIMAL_TUPLE_OFFSET)};
 	MemoryContext old;
 	bool result = true;
 
 	ResetExprContext(econtext);
 	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	for (int i = 0; result && i < state->plan->nconditions; i++)
-		result = match_condition(state, i, slot);
+		result = match_condition(state, i, &tuple);
 	MemoryContextSwitchTo(old);
 	return result;
 }

@@ -2,19 +2,18 @@
  * plan.c
  *		Sizes and plans of TVIEW scans, and what a plan carries.
  *
- * fdw_private is a list of lists, so that plans can be copied and printed:
+ * fdw_exprs has the values of the conditions.  Their clauses are needed by
+ * EvalPlanQual and by EXPLAIN only.  They are made again of what the plan has,
+ * or where one has more than a column, an operator and a value, they follow in
+ * fdw_exprs.  They are not in fdw_recheck_quals, because the executor would
+ * make all of those ready to run although most scans never evaluate one.  A
+ * count (upper.c) has no clauses: it stands for no relation whose columns they
+ * could name.
  *
- *		(kind direction natts)					integers
- *		(attno ...)								the columns that are needed
- *		(attno strategy is_array ...)			integers, three per condition
- *		(opno collation valtype ...)			oids, three per condition
- *		(relid)									an oid, of a count only
- *
- * fdw_exprs has the values of the conditions and then their clauses.  The
- * clauses are not in fdw_recheck_quals, because the executor would make all of
- * those ready to run although most scans never evaluate one.  A count
- * (upper.c) has no clauses: it stands for no relation whose columns they could
- * name.
+ * A scan of which the query wants a few plain columns gets a slot that has
+ * these and nothing else (fdw_scan_tlist): the executor need not describe the
+ * whole row then, nor project it.  EvalPlanQual puts whole rows into the slot
+ * of a scan, so this is for queries that only read.
  */
 #include "postgres.h"
 
@@ -24,11 +23,13 @@
 #include "access/sysattr.h"
 #include "cache/estimate.h"
 #include "catalog/heap.h"
+#include "catalog/pg_type_d.h"
 #include "fdw/condition.h"
 #include "fdw/path.h"
 #include "fdw/upper.h"
 #include "meta/meta.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
@@ -142,80 +143,110 @@ last_column(const Bitmapset *columns)
 	return last;
 }
 
-/* The numbers of the columns that are needed. */
-static List *
-list_columns(const Bitmapset *columns)
+/* How a value of the condition is copied. */
+static void
+fill_type(TviewCondition *condition)
 {
-	List *list = NIL;
-	int i = -FirstLowInvalidHeapAttributeNumber;
-
-	while ((i = bms_next_member(columns, i)) >= 0)
-		list = lappend_int(list, i + FirstLowInvalidHeapAttributeNumber);
-	return list;
+	condition->type = condition->is_array ? get_array_type(condition->valtype)
+										  : condition->valtype;
+	if (condition->type == INT4OID)
+	{
+		condition->typlen = sizeof(int32);
+		condition->typbyval = true;
+	}
+	else
+		get_typlenbyval(condition->type, &condition->typlen,
+						&condition->typbyval);
 }
 
-/* Builds fdw_private; its lists live in the current context. */
+/*
+ * Builds fdw_private in the current context; outputs is a list of Vars' target
+ * entries.
+ */
 static List *
-encode_plan(TviewPathChoice *choice, const Bitmapset *columns, List *pushed)
+encode_plan(const TviewPathChoice *choice, const Bitmapset *columns,
+			List *pushed, List *outputs, Oid counted)
 {
-	List *numbers = NIL;
-	List *oids = NIL;
+	int nconditions = list_length(pushed);
+	int numbers = list_length(outputs) + bms_num_members(columns);
+	Size size = offsetof(TviewPlan, conditions) +
+		nconditions * sizeof(TviewCondition) + numbers * sizeof(AttrNumber);
+	TviewPlan *plan = palloc0(size);
+	AttrNumber *number;
+	int i = -FirstLowInvalidHeapAttributeNumber;
 	ListCell *lc;
 
+	SET_VARSIZE(plan, size);
+	plan->kind = choice->kind;
+	plan->direction = choice->direction;
+	plan->natts = last_column(columns);
+	plan->counted = counted;
 	foreach(lc, pushed)
 	{
-		TviewCondition *condition = &((TviewMatch *) lfirst(lc))->condition;
+		TviewCondition *condition = &plan->conditions[plan->nconditions++];
 
-		numbers = lappend_int(numbers, condition->attno);
-		numbers = lappend_int(numbers, condition->strategy);
-		numbers = lappend_int(numbers, condition->is_array);
-		oids = lappend_oid(oids, condition->opno);
-		oids = lappend_oid(oids, condition->collation);
-		oids = lappend_oid(oids, condition->valtype);
+		*condition = ((TviewMatch *) lfirst(lc))->condition;
+		fill_type(condition);
 	}
-	return list_make4(list_make3_int(choice->kind, choice->direction,
-									 last_column(columns)),
-					  list_columns(columns), numbers, oids);
+	number = (AttrNumber *) &plan->conditions[plan->nconditions];
+	foreach(lc, outputs)
+	{
+		*number++ = ((Var *) lfirst_node(TargetEntry, lc)->expr)->varattno;
+		plan->noutputs++;
+	}
+	while ((i = bms_next_member(columns, i)) >= 0)
+	{
+		*number++ = i + FirstLowInvalidHeapAttributeNumber;
+		plan->ncolumns++;
+	}
+	return list_make1(makeConst(BYTEAOID, -1, InvalidOid, -1,
+								PointerGetDatum(plan), false, false));
 }
 
-/* Returns what a plan carries, in the current memory context. */
-TviewPlan *
-tview_plan_decode(ForeignScan *scan)
+/* The clause of a condition, with the columns as the relation has them. */
+static Expr *
+make_clause(const TviewCondition *condition, Index varno, TupleDesc tupdesc,
+			Expr *value)
 {
-	TviewPlan *plan = palloc0(sizeof(TviewPlan));
-	List *header = linitial(scan->fdw_private);
-	List *numbers = lthird(scan->fdw_private);
-	List *oids = lfourth(scan->fdw_private);
+	Form_pg_attribute att = TupleDescAttr(tupdesc, condition->attno - 1);
+	Expr *column = (Expr *) makeVar(varno, condition->attno, att->atttypid,
+									att->atttypmod, att->attcollation, 0);
+	ScalarArrayOpExpr *any;
+	Expr *clause;
 
-	plan->kind = linitial_int(header);
-	plan->direction = lsecond_int(header);
-	plan->natts = lthird_int(header);
-	plan->columns = lsecond(scan->fdw_private);
-	if (list_length(scan->fdw_private) > 4)
-		plan->counted = linitial_oid(list_nth(scan->fdw_private, 4));
-	plan->nconditions = list_length(numbers) / 3;
-	plan->conditions = palloc0(sizeof(TviewCondition) *
-							   Max(plan->nconditions, 1));
-	for (int i = 0; i < plan->nconditions; i++)
+	if (!condition->is_array)
 	{
-		TviewCondition *condition = &plan->conditions[i];
-
-		condition->attno = list_nth_int(numbers, 3 * i);
-		condition->strategy = list_nth_int(numbers, 3 * i + 1);
-		condition->is_array = list_nth_int(numbers, 3 * i + 2) != 0;
-		condition->opno = list_nth_oid(oids, 3 * i);
-		condition->collation = list_nth_oid(oids, 3 * i + 1);
-		condition->valtype = list_nth_oid(oids, 3 * i + 2);
+		clause = make_opclause(condition->opno, BOOLOID, false, column, value,
+							   InvalidOid, condition->collation);
+		set_opfuncid((OpExpr *) clause);
+		return clause;
 	}
-	return plan;
+	any = makeNode(ScalarArrayOpExpr);
+	any->opno = condition->opno;
+	any->useOr = true;
+	any->inputcollid = condition->collation;
+	any->args = list_make2(column, value);
+	any->location = -1;
+	set_sa_opfuncid(any);
+	return (Expr *) any;
 }
 
 List *
-tview_plan_clauses(ForeignScan *scan)
+tview_plan_clauses(ForeignScan *scan, TupleDesc tupdesc)
 {
-	if (list_length(scan->fdw_private) > 4)
+	const TviewPlan *plan = tview_plan_decode(scan);
+	List *clauses = NIL;
+
+	if (OidIsValid(plan->counted))
 		return NIL;
-	return list_copy_tail(scan->fdw_exprs, list_length(scan->fdw_exprs) / 2);
+	if (list_length(scan->fdw_exprs) > plan->nconditions)
+		return list_copy_tail(scan->fdw_exprs, plan->nconditions);
+	for (int i = 0; i < plan->nconditions; i++)
+		clauses = lappend(clauses,
+						  make_clause(&plan->conditions[i],
+									  scan->scan.scanrelid, tupdesc,
+									  list_nth(scan->fdw_exprs, i)));
+	return clauses;
 }
 
 /*
@@ -230,30 +261,112 @@ note_sources(PlannerInfo *root, TviewDesc *desc)
 			list_append_unique_oid(root->glob->relationOids, desc->sources[i]);
 }
 
+/* True when make_clause makes the clause again. */
+static bool
+is_simple(const TviewMatch *match)
+{
+	List *args = IsA(match->clause, OpExpr)
+		? ((OpExpr *) match->clause)->args
+		: ((ScalarArrayOpExpr *) match->clause)->args;
+
+	return IsA(linitial(args), Var);
+}
+
+/* What becomes of a scan's clauses. */
+typedef struct PlanClauses
+{
+	List *pushed;  /* matches that the scan applies */
+	List *exprs;   /* for fdw_exprs */
+	List *local;   /* what the plan checks itself */
+	bool are_made; /* the pushed ones are made again: exprs has values only */
+} PlanClauses;
+
 /*
- * Splits the clauses into those that the scan applies, whose values and
- * clauses are appended to the lists, and local ones, which are returned.
+ * Splits the clauses into those that the scan applies and local ones.  What
+ * was matched for the sizes is matched again where clauses may have been
+ * added or translated since.
  */
-static List *
+static void
 split_clauses(PlannerInfo *root, RelOptInfo *rel, const TviewPathChoice *choice,
-			  List *scan_clauses, List **pushed, List **values, List **clauses)
+			  List *scan_clauses, bool same, PlanClauses *result)
 {
 	TviewRelation *relation = rel->fdw_private;
 	List *remaining = list_copy(scan_clauses);
-	List *matches =
-		tview_condition_collect(root, rel, relation->desc, scan_clauses);
+	List *matches = same
+		? relation->matches
+		: tview_condition_collect(root, rel, relation->desc, scan_clauses);
+	List *clauses = NIL;
 	ListCell *lc;
 
-	*pushed = tview_condition_pushed(matches, choice->kind, choice->driver);
-	foreach(lc, *pushed)
+	*result = (PlanClauses){.are_made = true};
+	result->pushed =
+		tview_condition_pushed(matches, choice->kind, choice->driver);
+	foreach(lc, result->pushed)
 	{
 		TviewMatch *match = lfirst(lc);
 
-		*values = lappend(*values, match->value);
-		*clauses = lappend(*clauses, match->clause);
+		result->exprs = lappend(result->exprs, match->value);
+		clauses = lappend(clauses, match->clause);
 		remaining = list_delete_ptr(remaining, match->rinfo);
+		if (!is_simple(match))
+			result->are_made = false;
 	}
-	return extract_actual_clauses(remaining, false);
+	if (!result->are_made)
+		result->exprs = list_concat(result->exprs, clauses);
+	result->local = extract_actual_clauses(remaining, false);
+}
+
+/* Adds the columns of conditions to what pull_varattnos has found. */
+static Bitmapset *
+add_condition_columns(Bitmapset *columns, List *pushed)
+{
+	ListCell *lc;
+
+	foreach(lc, pushed)
+		columns = bms_add_member(columns,
+								 ((TviewMatch *) lfirst(lc))->condition.attno -
+									 FirstLowInvalidHeapAttributeNumber);
+	return columns;
+}
+
+/* True when EvalPlanQual never puts a row into a scan of this query. */
+static bool
+only_reads(const PlannerInfo *root)
+{
+	for (; root; root = root->parent_root)
+		if (root->parse->commandType != CMD_SELECT ||
+			root->parse->rowMarks != NIL || root->rowMarks != NIL)
+			return false;
+	return true;
+}
+
+#define OUTPUTS_MAX 4
+
+/*
+ * The target list of a slot that has what the query wants and nothing else;
+ * NIL where the slot is to have the relation's columns.
+ */
+static List *
+narrow_slot(PlannerInfo *root, RelOptInfo *rel, List *tlist,
+			const PlanClauses *clauses)
+{
+	Bitmapset *seen = NULL;
+	ListCell *lc;
+
+	if (clauses->local != NIL || !clauses->are_made || tlist == NIL ||
+		list_length(tlist) > OUTPUTS_MAX || !only_reads(root))
+		return NIL;
+	foreach(lc, tlist)
+	{
+		Var *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!IsA(var, Var) || var->varno != (int) rel->relid ||
+			var->varlevelsup != 0 || var->varattno <= 0 ||
+			bms_is_member(var->varattno, seen))
+			return NIL;
+		seen = bms_add_member(seen, var->varattno);
+	}
+	return tlist;
 }
 
 /* Makes a plan of a path. */
@@ -263,28 +376,27 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					Plan *outer_plan)
 {
 	TviewPathChoice choice;
-	List *pushed;
-	List *local;
-	List *values = NIL;
-	List *clauses = NIL;
+	PlanClauses clauses;
+	List *outputs;
 	Bitmapset *columns = NULL;
 
 	if (IS_UPPER_REL(baserel))
 		return tview_upper_plan(root, best_path, tlist);
 	tview_path_decode(best_path, &choice);
-	local = split_clauses(root, baserel, &choice, scan_clauses, &pushed,
-						  &values, &clauses);
+	split_clauses(root, baserel, &choice, scan_clauses,
+				  best_path->path.param_info == NULL, &clauses);
+	outputs = narrow_slot(root, baserel, tlist, &clauses);
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
 				   &columns);
-	pull_varattnos((Node *) local, baserel->relid, &columns);
-	pull_varattnos((Node *) clauses, baserel->relid, &columns);
+	pull_varattnos((Node *) clauses.local, baserel->relid, &columns);
+	columns = add_condition_columns(columns, clauses.pushed);
 	check_system_columns(columns, foreigntableid);
 	note_sources(root, ((TviewRelation *) baserel->fdw_private)->desc);
 
-	return make_foreignscan(tlist, local, baserel->relid,
-							list_concat(values, clauses),
-							encode_plan(&choice, columns, pushed),
-							NIL, NIL, outer_plan);
+	return make_foreignscan(tlist, clauses.local, baserel->relid, clauses.exprs,
+							encode_plan(&choice, columns, clauses.pushed,
+										outputs, InvalidOid),
+							copyObject(outputs), NIL, outer_plan);
 }
 
 ForeignScan *
@@ -295,20 +407,17 @@ tview_plan_count(PlannerInfo *root, RelOptInfo *rel, ForeignPath *scan,
 	TargetEntry *entry = makeTargetEntry(copyObject((Expr *) count), 1, NULL,
 										 false);
 	TviewPathChoice choice;
-	List *pushed;
-	List *values = NIL;
-	List *clauses = NIL;
+	PlanClauses clauses;
 	Bitmapset *columns = NULL;
-	List *private;
 
 	tview_path_decode(scan, &choice);
 	choice.direction = 0;
-	(void) split_clauses(root, rel, &choice, rel->baserestrictinfo, &pushed,
-						 &values, &clauses);
-	pull_varattnos((Node *) clauses, rel->relid, &columns);
+	split_clauses(root, rel, &choice, rel->baserestrictinfo, true, &clauses);
+	columns = add_condition_columns(columns, clauses.pushed);
 	note_sources(root, desc);
-	private = lappend(encode_plan(&choice, columns, pushed),
-					  list_make1_oid(desc->relid));
-	return make_foreignscan(tlist, NIL, 0, values, private,
-							list_make1(entry), NIL, NULL);
+	return make_foreignscan(
+		tlist, NIL, 0,
+		list_truncate(clauses.exprs, list_length(clauses.pushed)),
+		encode_plan(&choice, columns, clauses.pushed, NIL, desc->relid),
+		list_make1(entry), NIL, NULL);
 }

@@ -22,7 +22,7 @@ typedef enum TviewScanKind
 /*
  * A pushed condition: tv column, operator, expression.  The expressions stand
  * first in ForeignScan.fdw_exprs, in the same order, evaluated once per
- * (re)scan; as many clauses follow (tview_plan_clauses).
+ * (re)scan; tview_plan_clauses makes clauses of them.
  * The value's type may be any integer type for the key (and for integer
  * look-up columns); for other columns any type of the column's hash operator
  * family.  KEYS and LOOKUP scans have their driving condition first; more may
@@ -37,21 +37,54 @@ typedef struct TviewCondition
 	Oid opno;		  /* column op value */
 	Oid collation;	  /* input collation of the operator */
 	Oid valtype;	  /* of the value (of the element for arrays) */
+	Oid type;		  /* of the value: the array's type for arrays */
+	int16 typlen;	  /* of that type */
+	bool typbyval;
 } TviewCondition;
 
-/* Decoded fdw_private. */
+/*
+ * What a plan carries, in one piece that is read where it lies: a bytea, so
+ * that plans can be copied and printed.
+ */
 typedef struct TviewPlan
 {
+	int32 length; /* of a varlena */
 	TviewScanKind kind;
 	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
 	int natts;	   /* the last column that is needed; 0: the whole row */
-	List *columns; /* that are needed, by number, unless natts is 0 */
 	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
+	/*
+	 * columns that the scan's slot has, in this order; 0: it has those of the
+	 * relation
+	 */
+	int noutputs;
+	int ncolumns; /* that are needed, unless natts is 0 */
 	int nconditions;
-	TviewCondition *conditions;
+	/* room for the conditions, the outputs and the columns, by number */
+	TviewCondition conditions[FLEXIBLE_ARRAY_MEMBER];
 } TviewPlan;
 
-extern TviewPlan *tview_plan_decode(ForeignScan *scan);
+static inline const TviewPlan *
+tview_plan_decode(const ForeignScan *scan)
+{
+	const Const *value = linitial_node(Const, scan->fdw_private);
+
+	return (const TviewPlan *) DatumGetPointer(value->constvalue);
+}
+
+/* The numbers of the slot's columns. */
+static inline const AttrNumber *
+tview_plan_outputs(const TviewPlan *plan)
+{
+	return (const AttrNumber *) &plan->conditions[plan->nconditions];
+}
+
+/* The numbers of the columns that are needed. */
+static inline const AttrNumber *
+tview_plan_columns(const TviewPlan *plan)
+{
+	return tview_plan_outputs(plan) + plan->noutputs;
+}
 
 /*
  * The plan of count(*) over the rows that a scan of rel finds, all of whose
@@ -61,8 +94,11 @@ extern ForeignScan *tview_plan_count(PlannerInfo *root, RelOptInfo *rel,
 									 ForeignPath *scan, List *tlist,
 									 Aggref *count);
 
-/* The clauses of the pushed conditions; of a count there are none. */
-extern List *tview_plan_clauses(ForeignScan *scan);
+/*
+ * The clauses of the pushed conditions, for columns as the relation has them;
+ * of a count there are none.
+ */
+extern List *tview_plan_clauses(ForeignScan *scan, TupleDesc tupdesc);
 
 /* FDW callbacks */
 extern void tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,

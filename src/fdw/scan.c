@@ -82,15 +82,21 @@ kind_name(TviewScanKind kind)
 void
 tviewBeginForeignScan(ForeignScanState *node, int eflags)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	TviewScanState *state = palloc0(sizeof(TviewScanState));
+	const TviewPlan *plan =
+		tview_plan_decode((ForeignScan *) node->ss.ps.plan);
+	TviewScanState *state =
+		palloc0(MAXALIGN(sizeof(TviewScanState)) +
+				plan->nconditions * sizeof(TviewScanValue));
 
 	node->fdw_state = state;
 	state->node = node;
-	state->plan = tview_plan_decode(plan);
-	state->figures.store = kind_name(state->plan->kind);
-	state->relid = OidIsValid(state->plan->counted)
-		? state->plan->counted
+	state->context = CurrentMemoryContext;
+	state->plan = plan;
+	state->values =
+		(TviewScanValue *) ((char *) state + MAXALIGN(sizeof(TviewScanState)));
+	state->figures.store = kind_name(plan->kind);
+	state->relid = OidIsValid(plan->counted)
+		? plan->counted
 		: RelationGetRelid(node->ss.ss_currentRelation);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -99,16 +105,37 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	TVIEW_STOP("scan.locked");
 	check_privilege(state->desc);
 	state->snapshot = node->ss.ps.state->es_snapshot;
-	state->slot = OidIsValid(state->plan->counted)
-		? ExecInitExtraTupleSlot(node->ss.ps.state, state->desc->tupdesc,
-								 &TTSOpsHeapTuple)
-		: node->ss.ss_ScanTupleSlot;
 	tview_values_init(state);
-	state->scan_context = AllocSetContextCreate(
-		CurrentMemoryContext, "tview scan", ALLOCSET_SMALL_SIZES);
-	state->batch_context = AllocSetContextCreate(
-		CurrentMemoryContext, "tview scan batch", ALLOCSET_DEFAULT_SIZES);
 	state->phase = TVIEW_PHASE_START;
+}
+
+/*
+ * Makes the context of a (re)scan empty.  The first one, which is the only one
+ * as a rule, takes that of the whole query: one of its own would cost more
+ * than all that a look-up allocates.
+ */
+static void
+prepare_scan_context(TviewScanState *state)
+{
+	if (state->scan_context == NULL)
+		state->scan_context = state->context;
+	else if (tview_scan_is_first(state))
+		state->scan_context = AllocSetContextCreate(
+			state->context, "tview scan", ALLOCSET_SMALL_SIZES);
+	else
+		MemoryContextReset(state->scan_context);
+}
+
+MemoryContext
+tview_scan_batch_context(TviewScanState *state)
+{
+	if (state->batch_context == NULL)
+		state->batch_context = AllocSetContextCreate(
+			state->context, "tview scan batch", ALLOCSET_DEFAULT_SIZES);
+	else
+		MemoryContextReset(state->batch_context);
+	state->buffer_used = 0;
+	return state->batch_context;
 }
 
 /* Evaluates the conditions and decides how to begin. */
@@ -117,7 +144,7 @@ start_scan(TviewScanState *state)
 {
 	MemoryContext old;
 
-	MemoryContextReset(state->scan_context);
+	prepare_scan_context(state);
 	old = MemoryContextSwitchTo(state->scan_context);
 	state->has_last = false;
 	state->candidates = NULL;
@@ -184,46 +211,63 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 	}
 }
 
-/*
- * Stores a tuple in the scan's slot, without a copy where it has the room of
- * a heap tuple's header.
- */
-static void
-fill_slot(TviewScanState *state, MinimalTuple tuple, bool has_room,
-		  TupleTableSlot *slot)
+/* The row as a heap tuple, without its header. */
+static HeapTuple
+as_heap_tuple(TviewScanState *state, MinimalTuple row)
 {
-	if (!has_room)
-	{
-		ExecForceStoreMinimalTuple(tuple, slot, false);
-		return;
-	}
-	state->tuple.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	state->tuple.t_len = row->t_len + MINIMAL_TUPLE_OFFSET;
 	state->tuple.t_data =
-		(HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+		(HeapTupleHeader) ((char *) row - MINIMAL_TUPLE_OFFSET);
 	ItemPointerSetInvalid(&state->tuple.t_self);
 	state->tuple.t_tableOid = state->desc->relid;
-	ExecStoreHeapTuple(&state->tuple, slot, false);
+	return &state->tuple;
 }
 
-/* The next row that meets the conditions, in the state's slot. */
-static bool
-next_row(TviewScanState *state)
+/*
+ * Puts a row into the scan's slot: the columns that the slot has, or all of
+ * them, without a copy where it has the room of a heap tuple's header.
+ */
+static void
+fill_slot(TviewScanState *state, MinimalTuple row, bool has_room)
+{
+	TupleTableSlot *slot = state->node->ss.ss_ScanTupleSlot;
+	const AttrNumber *outputs = tview_plan_outputs(state->plan);
+	HeapTuple tuple;
+
+	if (state->plan->noutputs == 0)
+	{
+		if (has_room)
+			ExecStoreHeapTuple(as_heap_tuple(state, row), slot, false);
+		else
+			ExecForceStoreMinimalTuple(row, slot, false);
+		return;
+	}
+	tuple = as_heap_tuple(state, row);
+	ExecClearTuple(slot);
+	for (int i = 0; i < state->plan->noutputs; i++)
+		slot->tts_values[i] =
+			heap_getattr(tuple, outputs[i], state->desc->tupdesc,
+						 &slot->tts_isnull[i]);
+	ExecStoreVirtualTuple(slot);
+}
+
+/* The next row that meets the conditions; NULL at the end. */
+static MinimalTuple
+next_row(TviewScanState *state, bool *has_room)
 {
 	for (;;)
 	{
 		bool served;
-		bool has_room;
-		MinimalTuple tuple = next_tuple(state, &served, &has_room);
+		MinimalTuple row = next_tuple(state, &served, has_room);
 
-		if (tuple == NULL)
-			return false;
-		fill_slot(state, tuple, has_room, state->slot);
-		if (state->recheck && !tview_match_row(state, state->slot))
+		if (row == NULL)
+			return NULL;
+		if (state->recheck && !tview_match_row(state, row))
 			continue;
 		if (served)
 			state->figures.served++;
 		state->returned = true;
-		return true;
+		return row;
 	}
 }
 
@@ -251,6 +295,7 @@ count_rows(TviewScanState *state)
 {
 	bool all = state->plan->kind == TVIEW_SCAN_FULL;
 	int64 n = 0;
+	bool has_room;
 
 	state->steady = false;
 	state->indexed = 0;
@@ -259,7 +304,7 @@ count_rows(TviewScanState *state)
 		state->figures.served += n;
 		return n;
 	}
-	while (next_row(state))
+	while (next_row(state, &has_room))
 	{
 		n++;
 		while (!state->recheck && state->next_row < state->nrows &&
@@ -269,7 +314,6 @@ count_rows(TviewScanState *state)
 			n++;
 		}
 	}
-	ExecClearTuple(state->slot);
 	state->figures.served += state->indexed;
 	state->figures.indexed += state->indexed;
 	n += state->indexed;
@@ -298,10 +342,16 @@ tviewIterateForeignScan(ForeignScanState *node)
 {
 	TviewScanState *state = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	MinimalTuple row;
+	bool has_room;
 
 	if (OidIsValid(state->plan->counted))
 		return return_count(state, slot);
-	return next_row(state) ? slot : ExecClearTuple(slot);
+	row = next_row(state, &has_room);
+	if (row == NULL)
+		return ExecClearTuple(slot);
+	fill_slot(state, row, has_room);
+	return slot;
 }
 
 /* True when marks made the scan run the view, or compute rows in vain. */
@@ -358,7 +408,8 @@ tviewReScanForeignScan(ForeignScanState *node)
 	TviewScanState *state = node->fdw_state;
 
 	tview_runview_close(state);
-	MemoryContextReset(state->batch_context);
+	if (state->batch_context)
+		MemoryContextReset(state->batch_context);
 	state->nrows = state->next_row = 0;
 	state->counted = false;
 	state->phase = TVIEW_PHASE_START;
@@ -391,7 +442,9 @@ tviewRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
 		MemoryContext old = MemoryContextSwitchTo(ps->state->es_query_cxt);
 
 		state->clauses = ExecInitQual(
-			tview_plan_clauses((ForeignScan *) ps->plan), ps);
+			tview_plan_clauses((ForeignScan *) ps->plan,
+							   RelationGetDescr(node->ss.ss_currentRelation)),
+			ps);
 		MemoryContextSwitchTo(old);
 	}
 	ps->ps_ExprContext->ecxt_scantuple = slot;

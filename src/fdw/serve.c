@@ -420,9 +420,7 @@ tview_serve_batch(TviewScanState *state)
 	int64 last = state->last;
 	bool ended;
 
-	MemoryContextReset(state->batch_context);
-	state->buffer_used = 0;
-	old = MemoryContextSwitchTo(state->batch_context);
+	old = MemoryContextSwitchTo(tview_scan_batch_context(state));
 	batch.entries = palloc(state->batch_size * sizeof(BatchEntry));
 	reason = tview_serve_begin(state);
 	if (reason.code == TVIEW_BYPASS_NONE && !state->reader.complete)
@@ -496,20 +494,44 @@ end_keys(TviewScanState *state)
 		leave_keys(state, mismatch_reason);
 }
 
+/* Hands out the valid row of the only key, and ends reading. */
+static void
+publish_one(TviewScanState *state, const TviewRow *row)
+{
+	state->one_row = tview_copy_stored(state, row);
+	tview_reader_end(&state->reader);
+	state->one_served = true;
+	state->rows = &state->one_row;
+	state->row_keys = state->keys;
+	state->served = &state->one_served;
+	state->rows_have_room = true;
+	state->nrows = 1;
+	state->next_row = 0;
+	state->next_key = 1;
+}
+
 /* Reads the next n keys and ends reading. */
 static void
 read_keys(TviewScanState *state, int n)
 {
 	Batch batch = {0};
+	TviewFound found;
+	TviewRow row;
+	int64 key = state->keys[state->next_key];
 
-	batch.entries = palloc(n * sizeof(BatchEntry));
-	for (int i = 0; i < n; i++)
+	found = tview_reader_get(&state->reader, key, &row);
+	if (state->nkeys == 1 && found == TVIEW_FOUND_VALID && !state->check)
 	{
-		TviewRow row;
-		int64 key = state->keys[state->next_key + i];
-
-		add_entry(state, &batch, key,
-				  tview_reader_get(&state->reader, key, &row), &row);
+		publish_one(state, &row);
+		return;
+	}
+	batch.entries = palloc(n * sizeof(BatchEntry));
+	add_entry(state, &batch, key, found, &row);
+	for (int i = 1; i < n; i++)
+	{
+		key = state->keys[state->next_key + i];
+		found = tview_reader_get(&state->reader, key, &row);
+		add_entry(state, &batch, key, found, &row);
 	}
 	tview_reader_end(&state->reader);
 	if (batch.invalid > 0 && !state->desc->restrictable)
@@ -538,9 +560,14 @@ tview_serve_keys(TviewScanState *state, bool begun)
 		end_keys(state);
 		return;
 	}
-	MemoryContextReset(state->batch_context);
-	state->buffer_used = 0;
-	old = MemoryContextSwitchTo(state->batch_context);
+	/* one batch is all that there is of one key */
+	if (state->nkeys == 1)
+	{
+		state->buffer_used = 0;
+		old = MemoryContextSwitchTo(state->scan_context);
+	}
+	else
+		old = MemoryContextSwitchTo(tview_scan_batch_context(state));
 	if (!begun)
 		reason = tview_serve_begin(state);
 	if (reason.code == TVIEW_BYPASS_NONE)

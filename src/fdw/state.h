@@ -74,10 +74,10 @@ typedef struct TviewKeyRun
 typedef struct TviewScanState
 {
 	ForeignScanState *node;
+	MemoryContext context; /* of the state itself */
 	TviewDesc *desc;
-	TviewPlan *plan;
+	const TviewPlan *plan;
 	Oid relid;
-	TupleTableSlot *slot; /* for one row of the TVIEW */
 	bool counted;		  /* of a count: it was returned */
 	int64 indexed;		  /* likewise: rows that the index alone has told */
 	uint64 entry;		  /* of the first batch, and */
@@ -85,15 +85,18 @@ typedef struct TviewScanState
 	/* all batches were read at one commit, without marks and without gaps */
 	bool steady;
 	Snapshot snapshot;
-	/* parallel to plan->conditions; NULL where an evaluation needs none */
+	/*
+	 * parallel to plan->conditions; NULL where an evaluation needs none, or
+	 * none does
+	 */
 	ExprState **exprs;
 	FmgrInfo *operators;		 /* likewise; NULL until needed (match.c) */
 	ExprState *clauses;			 /* for EvalPlanQual; NULL until needed */
 	Bitmapset *columns;			 /* that are read; NULL until needed */
 	TviewLocalCondition *locals; /* likewise (alone.c) */
 	bool query_checked;			 /* likewise */
-	MemoryContext scan_context;	 /* until the next rescan */
-	MemoryContext batch_context; /* until the next batch */
+	MemoryContext scan_context;	 /* until the next rescan; see scan.c */
+	MemoryContext batch_context; /* until the next batch; NULL until needed */
 	TviewScanFigures figures;	 /* over all loops */
 	uint64 bypassed[TVIEW_BYPASS_COUNT];
 	/* a key that no root row has was computed: only settling ends that */
@@ -102,7 +105,7 @@ typedef struct TviewScanState
 
 	/* this (re)scan */
 	TviewScanPhase phase;
-	TviewScanValue *values;
+	TviewScanValue *values; /* behind the state */
 	TviewReader reader;
 	int64 lower; /* inclusive bounds on the key */
 	int64 upper;
@@ -119,7 +122,8 @@ typedef struct TviewScanState
 	int batch_size;
 
 	/* KEYS */
-	int64 *keys; /* ascending, distinct */
+	int64 *keys;   /* ascending, distinct */
+	int64 one_key; /* room for one */
 	int nkeys;
 	int next_key;
 	bool
@@ -161,8 +165,20 @@ typedef struct TviewScanState
 		rows_have_room;
 	int nrows;
 	int next_row;
+	MinimalTuple one_row; /* room for one of them */
+	bool one_served;
 	HeapTupleData tuple;
 } TviewScanState;
+
+/* scan.c: the context of a batch that begins now, empty. */
+extern MemoryContext tview_scan_batch_context(TviewScanState *state);
+
+/* True before the first rescan. */
+static inline bool
+tview_scan_is_first(const TviewScanState *state)
+{
+	return state->scan_context == state->context;
+}
 
 /* values.c: makes the conditions' values ready to be evaluated. */
 extern void tview_values_init(TviewScanState *state);
@@ -178,8 +194,8 @@ extern int tview_values_elements(Datum value, Datum **elements);
 extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags,
 									uint16 *column);
 
-/* match.c: true when the row in the slot meets all conditions. */
-extern bool tview_match_row(TviewScanState *state, TupleTableSlot *slot);
+/* match.c: true when the row meets all conditions. */
+extern bool tview_match_row(TviewScanState *state, MinimalTuple row);
 
 /* serve.c: the next batch of rows through the store; may change the phase. */
 extern void tview_serve_start(TviewScanState *state);

@@ -48,11 +48,10 @@ find_count(const PathTarget *target)
 
 /* True when the scan of that path applies all conditions of the relation. */
 static bool
-applies_everything(PlannerInfo *root, RelOptInfo *rel, TviewDesc *desc,
-				   ForeignPath *path)
+applies_everything(RelOptInfo *rel, ForeignPath *path)
 {
+	TviewRelation *relation = rel->fdw_private;
 	TviewPathChoice choice;
-	List *matches;
 	ListCell *lc;
 
 	foreach(lc, rel->baserestrictinfo)
@@ -61,16 +60,14 @@ applies_everything(PlannerInfo *root, RelOptInfo *rel, TviewDesc *desc,
 			return false;
 	}
 	tview_path_decode(path, &choice);
-	matches =
-		tview_condition_collect(root, rel, desc, rel->baserestrictinfo);
-	return list_length(tview_condition_pushed(matches, choice.kind,
+	return list_length(tview_condition_pushed(relation->matches, choice.kind,
 											  choice.driver)) ==
 		list_length(rel->baserestrictinfo);
 }
 
 /* The cheapest scan that can count, or NULL. */
 static ForeignPath *
-find_scan(PlannerInfo *root, RelOptInfo *rel, TviewDesc *desc)
+find_scan(RelOptInfo *rel)
 {
 	ForeignPath *best = NULL;
 	ListCell *lc;
@@ -82,7 +79,7 @@ find_scan(PlannerInfo *root, RelOptInfo *rel, TviewDesc *desc)
 		if (IsA(path, ProjectionPath))
 			path = (ForeignPath *) ((ProjectionPath *) path)->subpath;
 		if (!IsA(path, ForeignPath) || path->path.param_info != NULL ||
-			!applies_everything(root, rel, desc, path))
+			!applies_everything(rel, path))
 			continue;
 		if (best == NULL || path->path.total_cost < best->path.total_cost)
 			best = path;
@@ -105,7 +102,7 @@ tviewGetForeignUpperPaths(PlannerInfo *root, UpperRelationKind stage,
 		root->rowMarks != NIL || !query->hasAggs ||
 		find_count(output_rel->reltarget) == NULL)
 		return;
-	scan = find_scan(root, input_rel, relation->desc);
+	scan = find_scan(input_rel);
 	if (scan == NULL)
 		return;
 	output_rel->fdw_private = relation;

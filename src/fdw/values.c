@@ -149,7 +149,7 @@ apply_key_conditions(TviewScanState *state)
 	}
 	if (first)
 	{
-		state->keys = palloc(sizeof(int64));
+		state->keys = &state->one_key;
 		state->keys[0] = state->lower;
 		state->nkeys = 1;
 		return state->lower == state->upper;
@@ -166,15 +166,17 @@ tview_values_init(TviewScanState *state)
 {
 	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
 
-	state->exprs =
-		palloc0(Max(state->plan->nconditions, 1) * sizeof(ExprState *));
 	for (int i = 0; i < state->plan->nconditions; i++)
 	{
 		Expr *expr = list_nth(plan->fdw_exprs, i);
 
-		if (!IsA(expr, Const) &&
-			!(IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN))
-			state->exprs[i] = ExecInitExpr(expr, &state->node->ss.ps);
+		if (IsA(expr, Const) ||
+			(IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN))
+			continue;
+		if (state->exprs == NULL)
+			state->exprs =
+				palloc0(state->plan->nconditions * sizeof(ExprState *));
+		state->exprs[i] = ExecInitExpr(expr, &state->node->ss.ps);
 	}
 }
 
@@ -214,7 +216,7 @@ evaluate(TviewScanState *state, int i, bool *isnull)
 	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
 	Expr *expr;
 
-	if (state->exprs[i])
+	if (state->exprs && state->exprs[i])
 		return ExecEvalExprSwitchContext(state->exprs[i], econtext, isnull);
 	expr = list_nth(((ForeignScan *) state->node->ss.ps.plan)->fdw_exprs, i);
 	if (IsA(expr, Param))
@@ -230,20 +232,13 @@ evaluate_condition(TviewScanState *state, int i)
 	TviewScanValue *value = &state->values[i];
 	const TviewCondition *condition = &state->plan->conditions[i];
 	Datum datum = evaluate(state, i, &value->isnull);
-	int16 typlen;
-	bool typbyval;
 
-	value->type = condition->is_array ? get_array_type(condition->valtype)
-									  : condition->valtype;
+	value->type = condition->type;
 	if (value->isnull)
 		return;
-	if (value->type == INT4OID || (FLOAT8PASSBYVAL && value->type == INT8OID))
-	{
-		value->value = datum;
-		return;
-	}
-	get_typlenbyval(value->type, &typlen, &typbyval);
-	value->value = datumCopy(datum, typbyval, typlen);
+	value->value = condition->typbyval
+		? datum
+		: datumCopy(datum, false, condition->typlen);
 }
 
 bool
@@ -252,8 +247,8 @@ tview_values_evaluate(TviewScanState *state)
 	bool possible = true;
 
 	state->recheck = false;
-	state->values =
-		palloc0(Max(state->plan->nconditions, 1) * sizeof(TviewScanValue));
+	memset(state->values, 0,
+		   state->plan->nconditions * sizeof(TviewScanValue));
 	for (int i = 0; i < state->plan->nconditions; i++)
 	{
 		evaluate_condition(state, i);
