@@ -72,6 +72,8 @@ all:
 
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+# calls within the library go straight there, and not by a table of addresses
+LDFLAGS_SL += -Wl,-Bsymbolic-functions
 -include $(OBJS:.o=.d)
 else
 all install installcheck:

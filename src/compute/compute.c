@@ -444,6 +444,9 @@ tview_compute_same_row(const TviewDesc *desc, MinimalTuple a, MinimalTuple b)
 	{
 		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 
+		/* a row that was stored before still has its value */
+		if (att->attisdropped)
+			continue;
 		if (null_x[i] != null_y[i])
 			return false;
 		if (!null_x[i] &&
