@@ -396,7 +396,7 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	return make_foreignscan(tlist, clauses.local, baserel->relid, clauses.exprs,
 							encode_plan(&choice, columns, clauses.pushed,
 										outputs, InvalidOid),
-							copyObject(outputs), NIL, outer_plan);
+							list_copy(outputs), NIL, outer_plan);
 }
 
 ForeignScan *

@@ -15,8 +15,6 @@
 #define ROUND 96	  /* bytes that the lanes read at a time */
 #define POLYNOMIAL 0x82f63b78
 #define NUMBER_BITS 48
-#define SEALS_KNOWN_BITS 4 /* of a seal: where it is remembered */
-#define SEALS_KNOWN (1 << SEALS_KNOWN_BITS)
 
 /* How eight bytes change a CRC. */
 typedef uint64_t (*Step)(uint64_t crc, uint64_t word);
@@ -222,22 +220,18 @@ tview_checksum_seal(uint64_t number)
 	return number >> NUMBER_BITS != 0 ? UINT64_MAX : number | seal_of(number);
 }
 
-/* Takes them off, when they do. */
-bool
-tview_checksum_open(uint64_t sealed, uint64_t *number)
-{
-	/* complements of what was right before; at first of UINT64_MAX */
-	static uint64_t known[SEALS_KNOWN];
-	uint64_t *complement = &known[sealed >> (64 - SEALS_KNOWN_BITS)];
+uint64_t tview_checksum_known[TVIEW_SEALS_KNOWN];
 
+/* Takes them off, when they do, and remembers that. */
+bool
+tview_checksum_verify(uint64_t sealed, uint64_t *number)
+{
 	*number = sealed;
 	if (sealed == UINT64_MAX)
 		return true;
-	*number = sealed & ((UINT64_C(1) << NUMBER_BITS) - 1);
-	if (*complement == ~sealed)
-		return true;
+	*number = sealed & TVIEW_SEALED_NUMBER;
 	if (sealed != (*number | seal_of(*number)))
 		return false;
-	*complement = ~sealed;
+	tview_checksum_known[tview_checksum_place(sealed)] = ~sealed;
 	return true;
 }

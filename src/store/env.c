@@ -265,6 +265,7 @@ tview_env_close(TviewStore *store)
 			mdb_env_close(store->env);
 	}
 	store->env = NULL;
+	store->adopted_size = 0;
 	tview_pages_close(store);
 	free(store->handles);
 	store->handles = NULL;

@@ -220,7 +220,28 @@ adopt_options(TviewStore *store, const TviewStoreConfig *config)
 	if (store->env_map_size < size && !store->read.active &&
 		!store->write.active)
 		return tview_env_resize(store, size);
+	if (config != NULL && store->env_map_size >= size)
+	{
+		store->adopted = *config;
+		store->adopted_size = tview_checksum_seal(size);
+	}
 	return TVIEW_STORE_OK;
+}
+
+/* True when these options have been adopted, and no others since. */
+static inline bool
+is_adopted(const TviewStore *store, const TviewStoreConfig *config)
+{
+	const TviewRing *ring = store->ring;
+
+	return config != NULL && store->adopted_size != 0 &&
+		store->adopted_size ==
+		atomic_load_explicit(&ring->map_size, memory_order_relaxed) &&
+		(atomic_load_explicit(&ring->sync, memory_order_relaxed) != 0) ==
+		config->sync &&
+		store->adopted.sync == config->sync &&
+		store->adopted.map_size == config->map_size &&
+		store->adopted.mark_log_size == config->mark_log_size;
 }
 
 /* Enters the published epoch with its environment; see store.h. */
@@ -243,7 +264,8 @@ tview_store_enter(TviewStore *store, const TviewStoreConfig *config,
 		if (status != TVIEW_STORE_OK)
 			return status;
 	}
-	return adopt_options(store, config);
+	return is_adopted(store, config) ? TVIEW_STORE_OK
+									 : adopt_options(store, config);
 }
 
 /* The entered epoch's floor; UINT64_MAX before one is entered. */

@@ -74,15 +74,10 @@ tview_ring_seal(TviewRing *ring)
 	ring->sum = sum_of(ring);
 }
 
-/* A sealed word of the ring; when it is damaged, the epoch is over. */
+/* What stands for a damaged word; the epoch is over. */
 uint64_t
-tview_ring_word(TviewStore *store, _Atomic uint64_t *word, uint64_t otherwise)
+tview_ring_damaged(TviewStore *store, uint64_t otherwise)
 {
-	uint64_t value;
-
-	if (tview_checksum_open(atomic_load_explicit(word, memory_order_acquire),
-							&value))
-		return value;
 	tview_control_reset_epoch(store, store->entered,
 							  "store is damaged (the mark log's header)");
 	return otherwise;

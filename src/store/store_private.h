@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "store/checksum.h"
 #include "store/pages.h"
 #include "store/store.h"
 
@@ -172,6 +173,9 @@ struct TviewStore
 	uint64_t env_map_size;
 	uint64_t checked_page; /* last page at the last look for dead readers */
 	bool env_sync;
+	/* the options that were adopted last, and ring->map_size then; or 0 */
+	TviewStoreConfig adopted;
+	uint64_t adopted_size;
 	TviewHandles *handles;
 	TviewPages *pages;
 	TviewTxn read;
@@ -248,8 +252,20 @@ extern TviewStoreStatus tview_ring_open(TviewStore *store, uint64_t epoch);
 extern void tview_ring_close(TviewStore *store);
 extern int tview_ring_flush_header(TviewStore *store);
 extern void tview_ring_seal(TviewRing *ring);
-extern uint64_t tview_ring_word(TviewStore *store, _Atomic uint64_t *word,
-								uint64_t otherwise);
+extern uint64_t tview_ring_damaged(TviewStore *store, uint64_t otherwise);
+
+/* A sealed word of the ring; when it is damaged, the epoch is over. */
+static inline uint64_t
+tview_ring_word(TviewStore *store, _Atomic uint64_t *word, uint64_t otherwise)
+{
+	uint64_t value;
+
+	if (tview_checksum_open(atomic_load_explicit(word, memory_order_acquire),
+							&value))
+		return value;
+	return tview_ring_damaged(store, otherwise);
+}
+
 
 /* ---- env.c ---- */
 
