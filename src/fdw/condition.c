@@ -18,6 +18,7 @@
 #include "fdw/condition.h"
 
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "catalog/pg_opfamily_d.h"
 #include "catalog/pg_type_d.h"
 #include "nodes/makefuncs.h"
@@ -77,6 +78,34 @@ collation_agrees(Oid column, Oid input)
 		(!OidIsValid(column) || get_collation_isdeterministic(column));
 }
 
+/* What an operator means to the key, and the type on its right. */
+typedef struct KeyOperator
+{
+	Oid opno;
+	int strategy; /* InvalidStrategy: nothing */
+	Oid righttype;
+} KeyOperator;
+
+/* Looks an operator up; PostgreSQL's own never change and are remembered. */
+static KeyOperator
+find_key_operator(Oid opno)
+{
+	static KeyOperator known[8];
+	KeyOperator *place = &known[opno % lengthof(known)];
+	KeyOperator found = {opno, InvalidStrategy, InvalidOid};
+	Oid lefttype;
+
+	if (place->opno == opno)
+		return *place;
+	found.strategy = get_op_opfamily_strategy(opno, INTEGER_BTREE_FAM_OID);
+	if (found.strategy == InvalidStrategy)
+		return found;
+	op_input_types(opno, &lefttype, &found.righttype);
+	if (opno < FirstUnpinnedObjectId)
+		*place = found;
+	return found;
+}
+
 /*
  * Finds what an operator with the column on its left means to the store:
  * fills strategy and lookup, or returns false.
@@ -88,8 +117,7 @@ match_operator(TviewDesc *desc, AttrNumber attno, Oid opno, Oid collation,
 	if (attno == desc->key)
 	{
 		match->lookup = NULL;
-		match->condition.strategy =
-			get_op_opfamily_strategy(opno, INTEGER_BTREE_FAM_OID);
+		match->condition.strategy = find_key_operator(opno).strategy;
 		return match->condition.strategy != InvalidStrategy;
 	}
 
@@ -112,15 +140,17 @@ match_operator(TviewDesc *desc, AttrNumber attno, Oid opno, Oid collation,
 }
 
 /*
- * The type that the operator takes on its right; for a polymorphic one the
- * type that stands there.
+ * The type that the match's operator takes on its right; for a polymorphic one
+ * the type that stands there.
  */
 static Oid
-value_type(Oid opno, Node *value, bool is_array)
+value_type(const TviewMatch *match, Oid opno, Node *value, bool is_array)
 {
 	Oid lefttype;
 	Oid righttype;
 
+	if (match->lookup == NULL)
+		return find_key_operator(opno).righttype;
 	op_input_types(opno, &lefttype, &righttype);
 	if (!IsPolymorphicType(righttype))
 		return righttype;
@@ -164,7 +194,7 @@ match_opexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 	match->condition.is_array = false;
 	match->condition.opno = opno;
 	match->condition.collation = op->inputcollid;
-	match->condition.valtype = value_type(opno, value, false);
+	match->condition.valtype = value_type(match, opno, value, false);
 	match->value = (Expr *) value;
 	match->clause = (Expr *) op;
 	if (commuted)
@@ -198,7 +228,7 @@ match_arrayexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 	match->condition.is_array = true;
 	match->condition.opno = op->opno;
 	match->condition.collation = op->inputcollid;
-	match->condition.valtype = value_type(op->opno, value, true);
+	match->condition.valtype = value_type(match, op->opno, value, true);
 	match->value = (Expr *) value;
 	match->clause = (Expr *) op;
 	return OidIsValid(match->condition.valtype);

@@ -272,6 +272,32 @@ is_simple(const TviewMatch *match)
 	return IsA(linitial(args), Var);
 }
 
+/* The clauses of matches. */
+static List *
+list_clauses(List *matches)
+{
+	List *clauses = NIL;
+	ListCell *lc;
+
+	foreach(lc, matches)
+		clauses = lappend(clauses, ((TviewMatch *) lfirst(lc))->clause);
+	return clauses;
+}
+
+/* True when one of the matches is of this RestrictInfo. */
+static bool
+is_pushed(List *matches, const RestrictInfo *rinfo)
+{
+	ListCell *lc;
+
+	foreach(lc, matches)
+	{
+		if (((TviewMatch *) lfirst(lc))->rinfo == rinfo)
+			return true;
+	}
+	return false;
+}
+
 /* What becomes of a scan's clauses. */
 typedef struct PlanClauses
 {
@@ -291,11 +317,10 @@ split_clauses(PlannerInfo *root, RelOptInfo *rel, const TviewPathChoice *choice,
 			  List *scan_clauses, bool same, PlanClauses *result)
 {
 	TviewRelation *relation = rel->fdw_private;
-	List *remaining = list_copy(scan_clauses);
 	List *matches = same
 		? relation->matches
 		: tview_condition_collect(root, rel, relation->desc, scan_clauses);
-	List *clauses = NIL;
+	List *remaining = NIL;
 	ListCell *lc;
 
 	*result = (PlanClauses){.are_made = true};
@@ -306,13 +331,16 @@ split_clauses(PlannerInfo *root, RelOptInfo *rel, const TviewPathChoice *choice,
 		TviewMatch *match = lfirst(lc);
 
 		result->exprs = lappend(result->exprs, match->value);
-		clauses = lappend(clauses, match->clause);
-		remaining = list_delete_ptr(remaining, match->rinfo);
-		if (!is_simple(match))
-			result->are_made = false;
+		result->are_made = result->are_made && is_simple(match);
 	}
 	if (!result->are_made)
-		result->exprs = list_concat(result->exprs, clauses);
+		result->exprs =
+			list_concat(result->exprs, list_clauses(result->pushed));
+	foreach(lc, scan_clauses)
+	{
+		if (!is_pushed(result->pushed, lfirst(lc)))
+			remaining = lappend(remaining, lfirst(lc));
+	}
 	result->local = extract_actual_clauses(remaining, false);
 }
 

@@ -171,6 +171,18 @@ integer_of(const void *key)
 	return value;
 }
 
+/* The first eight bytes of a key as a number of the same order. */
+static inline uint64_t
+prefix_of(const void *key)
+{
+	uint64_t value = integer_of(key);
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	value = __builtin_bswap64(value);
+#endif
+	return value;
+}
+
 /*
  * The first node from low on whose key is not below the wanted one; *equal
  * says whether it is that one.
@@ -180,23 +192,36 @@ search(const TviewTree *tree, const TviewPage *page, unsigned low,
 	   const void *key, size_t size, bool *equal)
 {
 	unsigned high = tview_page_count(page);
+	bool has_prefix = size >= sizeof(uint64_t);
+	uint64_t wanted = 0;
 
+	if (has_prefix)
+		wanted = tree->is_integer ? integer_of(key) : prefix_of(key);
 	*equal = false;
 	while (low < high)
 	{
 		unsigned middle = (low + high) / 2;
 		const TviewNode *node = tview_page_node(page, middle);
-		int order;
+		int order = 0;
 
 		if (tree->is_integer)
 		{
-			uint64_t wanted = integer_of(key);
 			uint64_t found = integer_of(node->key);
 
 			order = (wanted > found) - (wanted < found);
 		}
 		else
-			order = compare_bytes(key, size, node);
+		{
+			/* that tells as a rule */
+			if (has_prefix && node->keysize >= sizeof(uint64_t))
+			{
+				uint64_t found = prefix_of(node->key);
+
+				order = (wanted > found) - (wanted < found);
+			}
+			if (order == 0)
+				order = compare_bytes(key, size, node);
+		}
 		if (order == 0)
 		{
 			*equal = true;
