@@ -139,6 +139,36 @@ tview_scan_batch_context(TviewScanState *state)
 	return state->batch_context;
 }
 
+/* Begins with the store, or with the view where that is not to be had. */
+static void
+start_serving(TviewScanState *state)
+{
+	TviewReason reason = tview_reader_check(state->desc, state->snapshot);
+
+	state->phase = TVIEW_PHASE_START;
+	tview_reader_init(&state->reader, state->desc, state->snapshot);
+	if (reason.code != TVIEW_BYPASS_NONE)
+	{
+		tview_runview_start(state, reason);
+		return;
+	}
+	tview_check_start(state);
+	state->needed_size =
+		state->check ? 0 : tview_copy_size(state->desc, state->plan->natts);
+	switch (state->plan->kind)
+	{
+		case TVIEW_SCAN_KEYS:
+			state->phase = TVIEW_PHASE_KEYS;
+			break;
+		case TVIEW_SCAN_LOOKUP:
+			tview_lookup_start(state);
+			break;
+		default:
+			state->phase = TVIEW_PHASE_STORE;
+			break;
+	}
+}
+
 /* Evaluates the conditions and decides how to begin. */
 static void
 start_scan(TviewScanState *state)
@@ -161,7 +191,7 @@ start_scan(TviewScanState *state)
 	if (!tview_values_evaluate(state))
 		state->phase = TVIEW_PHASE_DONE;
 	else
-		tview_serve_start(state);
+		start_serving(state);
 	MemoryContextSwitchTo(old);
 }
 

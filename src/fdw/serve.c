@@ -579,32 +579,3 @@ tview_serve_keys(TviewScanState *state, bool begun)
 	}
 	MemoryContextSwitchTo(old);
 }
-
-void
-tview_serve_start(TviewScanState *state)
-{
-	TviewReason reason = tview_reader_check(state->desc, state->snapshot);
-
-	state->phase = TVIEW_PHASE_START;
-	tview_reader_init(&state->reader, state->desc, state->snapshot);
-	if (reason.code != TVIEW_BYPASS_NONE)
-	{
-		tview_runview_start(state, reason);
-		return;
-	}
-	tview_check_start(state);
-	state->needed_size =
-		state->check ? 0 : tview_copy_size(state->desc, state->plan->natts);
-	switch (state->plan->kind)
-	{
-		case TVIEW_SCAN_KEYS:
-			state->phase = TVIEW_PHASE_KEYS;
-			break;
-		case TVIEW_SCAN_LOOKUP:
-			tview_lookup_start(state);
-			break;
-		default:
-			state->phase = TVIEW_PHASE_STORE;
-			break;
-	}
-}

@@ -78,10 +78,10 @@ typedef struct TviewScanState
 	TviewDesc *desc;
 	const TviewPlan *plan;
 	Oid relid;
-	bool counted;		  /* of a count: it was returned */
-	int64 indexed;		  /* likewise: rows that the index alone has told */
-	uint64 entry;		  /* of the first batch, and */
-	uint64 commit;		  /* likewise: see steady */
+	bool counted;  /* of a count: it was returned */
+	int64 indexed; /* likewise: rows that the index alone has told */
+	uint64 entry;  /* of the first batch, and */
+	uint64 commit; /* likewise: see steady */
 	/* all batches were read at one commit, without marks and without gaps */
 	bool steady;
 	Snapshot snapshot;
@@ -198,7 +198,6 @@ extern int tview_values_lookup_tags(TviewScanState *state, uint64 **tags,
 extern bool tview_match_row(TviewScanState *state, MinimalTuple row);
 
 /* serve.c: the next batch of rows through the store; may change the phase. */
-extern void tview_serve_start(TviewScanState *state);
 extern void tview_serve_batch(TviewScanState *state);
 /* begun: the reader is; it is not afterwards. */
 extern void tview_serve_keys(TviewScanState *state, bool begun);

@@ -84,8 +84,8 @@ typedef struct TviewDesc
 	 * problem, a definition or trigger that does not match
 	 */
 	const char *bypass;
-	bool own_ddl; /* what is recorded was written by the running transaction */
-	bool rls;	  /* some base table has row-level security enabled */
+	bool own_ddl;  /* what is recorded was written by the running transaction */
+	bool rls;	   /* some base table has row-level security enabled */
 	bool readable; /* the owner was found to have the right to read the view */
 	/* a base table loses a partition: the snapshot decides what it reads */
 	bool detaching;

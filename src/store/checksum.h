@@ -26,35 +26,8 @@ extern uint32_t tview_checksum(uint64_t seed, const void *data, size_t size);
  * stands for itself ("unknown"), larger numbers are not sealed.
  */
 extern uint64_t tview_checksum_seal(uint64_t number);
-
 #define TVIEW_SEALED_NUMBER ((UINT64_C(1) << 48) - 1)
-
-/* The number, or false; remembers what was right. */
-extern bool tview_checksum_verify(uint64_t sealed, uint64_t *number);
-
-/*
- * Complements of sealed numbers that were right when this process saw them; at
- * first they are those of UINT64_MAX, which is.
- */
-#define TVIEW_SEALS_KNOWN 16
-extern uint64_t tview_checksum_known[TVIEW_SEALS_KNOWN];
-
-/* Where a sealed number is remembered, by its seal. */
-static inline unsigned
-tview_checksum_place(uint64_t sealed)
-{
-	return (unsigned) (sealed >> 60) % TVIEW_SEALS_KNOWN;
-}
-
-/* The same; a number that was right before is not verified again. */
-static inline bool
-tview_checksum_open(uint64_t sealed, uint64_t *number)
-{
-	if (tview_checksum_known[tview_checksum_place(sealed)] != ~sealed ||
-		sealed == UINT64_MAX)
-		return tview_checksum_verify(sealed, number);
-	*number = sealed & TVIEW_SEALED_NUMBER;
-	return true;
-}
+/* The number, or false. */
+extern bool tview_checksum_open(uint64_t sealed, uint64_t *number);
 
 #endif /* TVIEW_CHECKSUM_H */

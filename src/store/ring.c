@@ -74,10 +74,18 @@ tview_ring_seal(TviewRing *ring)
 	ring->sum = sum_of(ring);
 }
 
-/* What stands for a damaged word; the epoch is over. */
+/* Verifies a sealed word and remembers it where it belongs. */
 uint64_t
-tview_ring_damaged(TviewStore *store, uint64_t otherwise)
+tview_ring_open_word(TviewStore *store, uint64_t sealed, uint64_t otherwise,
+					 unsigned place)
 {
+	uint64_t value;
+
+	if (tview_checksum_open(sealed, &value))
+	{
+		store->right[place] = value == UINT64_MAX ? 0 : sealed;
+		return value;
+	}
 	tview_control_reset_epoch(store, store->entered,
 							  "store is damaged (the mark log's header)");
 	return otherwise;

@@ -77,7 +77,23 @@ test_mark_bits(const Files *files)
 	tap_is(missed, 0, "no bit of a mark can change unnoticed");
 }
 
-/* The words of the ring's header that readers and writers act upon. */
+/* Reads the words that readers act upon. */
+static void
+read_words(TviewStore *store)
+{
+	uint64_t epoch;
+
+	(void) tview_log_head(store);
+	(void) tview_log_tail(store);
+	(void) tview_store_floor(store);
+	(void) tview_store_enter(store, &files_config, &epoch);
+}
+
+/*
+ * The words of the ring's header that readers and writers act upon, damaged
+ * after they were right: a bit of them, or all (bit 64), or all before they were
+ * seen (bit 65).
+ */
 static void
 test_ring_words(const Files *files)
 {
@@ -96,24 +112,28 @@ test_ring_words(const Files *files)
 	{
 		uint64_t missed = 0;
 
-		for (size_t bit = 0; bit < 64; bit++)
+		for (size_t bit = 0; bit <= 65; bit++)
 		{
 			TviewStoreStatus status;
 			TviewStore *store = files_attach(files, &status);
-			uint64_t epoch;
+			uint64_t zero = 0;
 
 			tview_store_set_floor(store, 77);
-			file_flip(&files->marks, words[w].at * 8 + bit);
+			if (bit <= 64)
+				read_words(store);
+			if (bit < 64)
+				file_flip(&files->marks, words[w].at * 8 + bit);
+			else
+				file_overwrite(&files->marks, words[w].at, &zero, 8);
 			(void) tview_log_head(store);
 			(void) tview_log_tail(store);
-			if (w == 2)
+			if (w == 2 && bit < 64)
 			{
 				uint64_t damaged = tview_checksum_seal(77) ^ UINT64_C(1) << bit;
 
 				file_overwrite(&files->marks, words[w].at, &damaged, 8);
 			}
-			(void) tview_store_floor(store);
-			(void) tview_store_enter(store, &files_config, &epoch);
+			read_words(store);
 			missed += tview_store_epoch(store) != 0;
 			tview_store_detach(store);
 			files_restore(files);
