@@ -59,15 +59,15 @@ tview_compat_oldest_clog_xid(void)
  * The next xid, or an earlier one that is not below any xid of a snapshot that
  * was taken before.
  */
-static inline FullTransactionId
+static inline uint64
 tview_compat_recent_next_xid(void)
 {
 #if SIZEOF_VOID_P < 8
-	return ReadNextFullTransactionId();
+	return U64FromFullTransactionId(ReadNextFullTransactionId());
 #elif PG_VERSION_NUM >= 170000
-	return *(volatile FullTransactionId *) &TransamVariables->nextXid;
+	return *(volatile uint64 *) &TransamVariables->nextXid.value;
 #else
-	return *(volatile FullTransactionId *) &ShmemVariableCache->nextXid;
+	return *(volatile uint64 *) &ShmemVariableCache->nextXid.value;
 #endif
 }
 

@@ -16,8 +16,8 @@ BEGIN
 END $make$;
 
 SELECT loops.make('pk', 'BEGIN FOR i IN 1..n LOOP PERFORM data FROM @relation WHERE pk_post = i; END LOOP; END');
-SELECT loops.make('id', 'DECLARE k uuid[] := (SELECT ids FROM loops.ids);
-	BEGIN FOR i IN 1..n LOOP PERFORM data FROM @relation WHERE id = k[i]; END LOOP; END');
+SELECT loops.make('id', 'DECLARE k uuid[] := (SELECT ids FROM loops.ids); v uuid;
+	BEGIN FOREACH v IN ARRAY k[1:n] LOOP PERFORM data FROM @relation WHERE id = v; END LOOP; END');
 SELECT loops.make('fk', 'BEGIN FOR i IN 1..n LOOP PERFORM data FROM @relation WHERE fk_author = 12 + i % 8;
 	END LOOP; END');
 SELECT loops.make('scan', 'BEGIN FOR i IN 1..n LOOP PERFORM count(data) FROM @relation; END LOOP; END');

@@ -67,7 +67,7 @@ widen(TransactionId xid, uint64 next)
 void
 tview_visibility_init(TviewSnapshot *result, Snapshot snapshot)
 {
-	uint64 next = U64FromFullTransactionId(tview_compat_recent_next_xid());
+	uint64 next = tview_compat_recent_next_xid();
 
 	result->snapshot = snapshot;
 	result->xmin = widen(snapshot->xmin, next);
