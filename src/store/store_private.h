@@ -103,7 +103,8 @@ typedef struct TviewRing
 
 /* Sealed words lie in cache lines of their own, which tell them apart. */
 #define TVIEW_RING_PLACES 8
-#define TVIEW_RING_PLACE(address) ((unsigned) ((address) / 64) % TVIEW_RING_PLACES)
+#define TVIEW_RING_PLACE(address) \
+	((unsigned) ((address) / 64) % TVIEW_RING_PLACES)
 
 _Static_assert(TVIEW_RING_PLACE(offsetof(TviewRing, map_size)) == 1 &&
 				   TVIEW_RING_PLACE(offsetof(TviewRing, floor)) == 3 &&

@@ -91,8 +91,8 @@ read_words(TviewStore *store)
 
 /*
  * The words of the ring's header that readers and writers act upon, damaged
- * after they were right: a bit of them, or all (bit 64), or all before they were
- * seen (bit 65).
+ * after they were right: a bit of them, or all (bit 64), or all before anyone
+ * has seen them (bit 65).
  */
 static void
 test_ring_words(const Files *files)
