@@ -192,28 +192,44 @@ def beside_worker(case, measure):
         sql("ALTER SERVER kept OPTIONS (DROP refresh)")
 
 
+UPDATE_ONE = "UPDATE kept.tb_post SET title = title || '.' WHERE pk_post = %d" % POSTS
+WAIT_UNTIL_REFRESHED = """DO $$ BEGIN
+    FOR i IN 1 .. 30000 LOOP
+        IF (SELECT hollow = 0 FROM tview.cache_stats WHERE tview = 'kept.tv_post'::regclass)
+            AND (SELECT sum(marks_pending) = 0 FROM tview.store WHERE server = 'kept') THEN
+            RETURN;
+        END IF;
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    RAISE 'after five minutes not everything has come back';
+END $$"""
+
+
 def background(case, measure):  # pylint: disable=unused-argument
-    """Documents a second that come back without being read."""
-    sql("ALTER SERVER kept OPTIONS (ADD refresh 'background')")
-    try:
+    """Documents a second that come back without being read: all marks are
+    there before the worker is, and it is waited for without a pause."""
+    rows = POSTS // 4
+    rates = []
+    for turn in range(3):
         started = time.monotonic()
         sql("SELECT count(data->>'title') FROM kept.v_post")
         view_rate = POSTS / (time.monotonic() - started)
-        rows = POSTS // 10
-        for first in range(1, rows, 5000):
+        for first in range(1 + turn * rows, (turn + 1) * rows, 5000):
             sql("UPDATE kept.tb_post SET title = title || '.' WHERE pk_post BETWEEN %d AND %d"
-                % (first, min(first + 4999, rows)))
-        started = time.monotonic()
-        while sql_int("SELECT hollow FROM tview.cache_stats WHERE tview = 'kept.tv_post'::regclass") > 0 \
-                or server.marks_pending("kept") > 0:
-            if time.monotonic() - started > 300:
-                raise Failure("after five minutes not everything has come back")
-            time.sleep(0.1)
-        rate = rows / (time.monotonic() - started)
-    finally:
-        sql("ALTER SERVER kept OPTIONS (DROP refresh)")
-    return {"value": {"median": rate / view_rate},
-            "note": "{:,.0f} documents a second, the view's scan {:,.0f}".format(rate, view_rate)}
+                % (first, min(first + 4999, (turn + 1) * rows)))
+        sql("ALTER SERVER kept OPTIONS (ADD refresh 'background')")
+        try:
+            started = time.monotonic()
+            sql(UPDATE_ONE)
+            sql(WAIT_UNTIL_REFRESHED)
+            rate = rows / (time.monotonic() - started)
+        finally:
+            sql("ALTER SERVER kept OPTIONS (DROP refresh)")
+        rates.append((rate / view_rate, rate, view_rate))
+    ratio, rate, view_rate = sorted(rates)[1]
+    return {"value": {"median": ratio},
+            "note": "{:,.0f} documents a second, the view's scan {:,.0f}; in turns {}".format(
+                rate, view_rate, ", ".join("%.2f" % one[0] for one in rates))}
 
 
 BUILD_TVIEW = ("CREATE FOREIGN TABLE app.tv_built (pk_post int, id uuid, fk_author int, data jsonb)"

@@ -305,6 +305,7 @@ tview_empty_for(TviewEmptier *emptier, const TviewMark *mark, bool by_key)
 	{
 		const TviewState *state = emptier->dependents.states[i];
 		const TviewStateSource *source = find_source(state, mark->rel);
+		bool of_key;
 
 		if (source == NULL)
 			continue;
@@ -315,10 +316,13 @@ tview_empty_for(TviewEmptier *emptier, const TviewMark *mark, bool by_key)
 				status = settle_wild(emptier, state, mark);
 			continue;
 		}
-		if (!by_key)
+		of_key = (mark->flags & TVIEW_MARK_HAS_PK) &&
+			state->rootid == mark->rel && state->key_root == mark->keyatt;
+		if (!by_key &&
+			!(of_key && (mark->flags & TVIEW_MARK_IS_KEY) &&
+			  (state->flags & TVIEW_STATE_OWN_KEY)))
 			status = settle_tag(emptier, state, mark);
-		if (status == TVIEW_STORE_OK && (mark->flags & TVIEW_MARK_HAS_PK) &&
-			state->rootid == mark->rel && state->key_root == mark->keyatt)
+		if (status == TVIEW_STORE_OK && of_key)
 			status = settle_key(emptier, state->relid, mark);
 	}
 	return status;

@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "cache/row.h"
+#include "cache/reader.h"
 #include "cache/stale.h"
 
 /* So few keys are looked up one by one in any case. */
@@ -17,8 +17,8 @@
 /* A walk through the store's keys. */
 typedef struct Walk
 {
+	TviewReader *reader;
 	TviewCursor *cursor;
-	Oid relid;
 	TviewStoreStatus status;
 	int64 at; /* the key at hand, when the status is OK */
 	TviewValue value;
@@ -30,22 +30,23 @@ move(Walk *walk, TviewSeek seek, TviewValue key)
 	uint64 k;
 
 	walk->status = tview_cursor_move(walk->cursor, seek, &key, &walk->value);
+	tview_reader_note(walk->reader, walk->status);
 	if (walk->status != TVIEW_STORE_OK)
 		return;
 	memcpy(&k, key.data, sizeof(k));
 	walk->at = TVIEW_PK_OF(k);
 }
 
-/* True when the key's row, if there is one, cannot be served. */
+/* True when what is stored for the key cannot be served. */
 static bool
 is_stale(Walk *walk, int64 key)
 {
 	TviewRow row;
 
-	if (walk->status != TVIEW_STORE_OK || walk->at != key)
-		return true;
-	return !tview_row_decode(walk->value, walk->relid, key, &row) ||
-		(row.flags & TVIEW_ROW_HOLLOW);
+	if (walk->status == TVIEW_STORE_OK && walk->at == key)
+		return tview_reader_validate(walk->reader, key, walk->value, &row) ==
+			TVIEW_FOUND_INVALID;
+	return tview_reader_get(walk->reader, key, &row) == TVIEW_FOUND_INVALID;
 }
 
 /* Walks from the first key on until there are too many holes. */
@@ -81,39 +82,40 @@ walk_keys(Walk *walk, const int64 *keys, int n, TviewStale *stale)
 
 /* Looks the keys up one by one. */
 static void
-get_keys(TviewTxn *txn, Oid relid, const int64 *keys, int n, TviewStale *stale)
+get_keys(TviewReader *reader, const int64 *keys, int n, TviewStale *stale)
 {
 	stale->n = 0;
 	for (int i = 0; i < n; i++)
 	{
 		TviewRow row;
 
-		if (tview_row_get(txn, relid, keys[i], &row) != TVIEW_STORE_OK ||
-			(row.flags & TVIEW_ROW_HOLLOW))
+		if (tview_reader_get(reader, keys[i], &row) == TVIEW_FOUND_INVALID)
 			stale->keys[stale->n++] = keys[i];
 	}
 	stale->seen = n;
 }
 
 void
-tview_stale_find(TviewHandle *handle, Oid relid, const int64 *keys, int n,
+tview_stale_find(TviewDesc *desc, Snapshot snapshot, const int64 *keys, int n,
 				 TviewStale *stale)
 {
-	Walk walk = {.relid = relid};
-	TviewTxn *txn;
+	TviewReader reader;
+	Walk walk = {.reader = &reader};
 
 	memset(stale, 0, sizeof(TviewStale));
 	stale->keys = palloc(n * sizeof(int64));
 	stale->holes = palloc(n * sizeof(int64));
-	if (tview_read_begin(handle->store, &txn) != TVIEW_STORE_OK)
+	tview_reader_init(&reader, desc, snapshot);
+	if (tview_reader_begin(&reader).code != TVIEW_BYPASS_NONE)
 	{
+		tview_reader_end(&reader);
 		memcpy(stale->keys, keys, n * sizeof(int64));
 		stale->n = stale->seen = n;
 		return;
 	}
 	if (n >= DENSE_FROM &&
-		tview_cursor_open(txn, TVIEW_DB_ROWS, relid, &walk.cursor) ==
-			TVIEW_STORE_OK)
+		tview_cursor_open(reader.txn, TVIEW_DB_ROWS, desc->relid,
+						  &walk.cursor) == TVIEW_STORE_OK)
 	{
 		walk_keys(&walk, keys, n, stale);
 		tview_cursor_close(walk.cursor);
@@ -121,6 +123,6 @@ tview_stale_find(TviewHandle *handle, Oid relid, const int64 *keys, int n,
 			stale->nholes <= stale->n;
 	}
 	if (!stale->is_dense)
-		get_keys(txn, relid, keys, n, stale);
-	tview_read_end(txn);
+		get_keys(&reader, keys, n, stale);
+	tview_reader_end(&reader);
 }

@@ -71,6 +71,8 @@ tview_state_create(TviewTxn *txn, const TviewDesc *desc, uint64 floor,
 	state->floor = floor;
 	state->relid = desc->relid;
 	state->flags = flags;
+	if (tview_meta_reads_own_key_only(desc))
+		state->flags |= TVIEW_STATE_OWN_KEY;
 	state->rootid = desc->rootid;
 	state->key_root = desc->key_root;
 	state->nsources = desc->nsources;

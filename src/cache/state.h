@@ -15,6 +15,8 @@
 #define TVIEW_STATE_COMPLETE 0x0001
 /* every commit below the floor is flushed */
 #define TVIEW_STATE_FLUSHED 0x0002
+/* no row but the key's own has the tag of a root's key */
+#define TVIEW_STATE_OWN_KEY 0x0004
 
 /* A base table as the settler needs it. */
 typedef struct TviewStateSource

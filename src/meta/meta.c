@@ -439,6 +439,22 @@ tview_meta_has_relation_tag(const TviewDesc *desc, Oid relid)
 	return false;
 }
 
+bool
+tview_meta_reads_own_key_only(const TviewDesc *desc)
+{
+	int n = 0;
+
+	for (int i = 0; i < desc->ntagspecs; i++)
+	{
+		const TviewTagSpec *spec = &desc->tagspecs[i];
+
+		if (spec->tagger.relid == desc->rootid &&
+			spec->tagger.attno == desc->key_root)
+			n += spec->multiple ? 2 : 1;
+	}
+	return n == 1;
+}
+
 List *
 tview_meta_list(Oid serverid)
 {

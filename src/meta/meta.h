@@ -174,6 +174,11 @@ extern TviewBase *tview_meta_base(Oid relid);
 /* True when every row of the TVIEW depends on any change of the source. */
 extern bool tview_meta_has_relation_tag(const TviewDesc *desc, Oid relid);
 
+/*
+ * True when a row of the TVIEW reads of the root's keys no other than its own.
+ */
+extern bool tview_meta_reads_own_key_only(const TviewDesc *desc);
+
 /* An integer of type int2, int4 or int8. */
 extern int64 tview_meta_integer(Oid type, Datum value);
 

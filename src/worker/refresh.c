@@ -232,6 +232,16 @@ notice_changes(TviewHandle *handle, Work *work)
 	}
 }
 
+void
+tview_refresh_add(TviewHandle *handle, Oid relid, const int64 *keys, int n)
+{
+	Work *work = find_work(relid);
+
+	notice_changes(handle, work);
+	for (int i = 0; i < n; i++)
+		tview_keylist_add(&work->keys, context, keys[i]);
+}
+
 /* Goes on with the walk for empty rows. */
 static void
 walk(TviewHandle *handle, Work *work)
@@ -244,7 +254,6 @@ walk(TviewHandle *handle, Work *work)
 		work->due = false;
 		work->walk = tview_index_walk(work->relid, TVIEW_INDEX_HOLLOW,
 									  PG_INT64_MIN);
-		tview_keylist_clear(&work->keys);
 	}
 	n = tview_contents_find_hollow(handle, &work->walk, keys, WALK_KEYS);
 	for (int i = 0; i < n; i++)
@@ -361,7 +370,7 @@ compute_some(TviewHandle *handle, TviewDesc *desc, Work *work)
 	const int64 *keys = tview_keylist_get(&work->keys, &n);
 	int done;
 
-	tview_stale_find(handle, desc->relid, keys, Min(n, work->limit), &stale);
+	tview_stale_find(desc, batch.snapshot, keys, Min(n, work->limit), &stale);
 	done = stale.n;
 	work->taken = stale.seen;
 	elog(DEBUG1, "refreshing %d rows of %s by %s", stale.n, desc->name,

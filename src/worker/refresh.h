@@ -14,6 +14,10 @@
 extern TviewHollowed *tview_refresh_hollowed(void);
 extern void tview_refresh_take_hollowed(void);
 
+/* n keys of a TVIEW whose rows may be stale. */
+extern void tview_refresh_add(TviewHandle *handle, Oid relid,
+							  const int64 *keys, int n);
+
 /*
  * Computes and stores a batch of rows of some TVIEW, or fills one that is not
  * complete, under the active snapshot.  settling: more stale rows may become

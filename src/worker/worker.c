@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "worker/ahead.h"
 #include "worker/refresh.h"
 
 #define LINGER_MS 2000 /* without work, then the worker ends */
@@ -75,14 +76,26 @@ settle(TviewHandle *handle, bool *many)
 	return moved;
 }
 
-/* One transaction's worth of work. */
+/* True when the log should not wait for rows to be computed. */
+static bool
+log_is_filling(TviewHandle *handle)
+{
+	return tview_log_used(handle->store) >
+		tview_log_capacity(handle->store) / 4;
+}
+
+/*
+ * One transaction's worth of work.  Rows are computed first, and then the
+ * marks settle that they cover.
+ */
 static Round
 work(void)
 {
+	static bool ahead = false; /* marks wait for rows that are computed */
+	static bool many = false;  /* rows were emptied in the last round */
 	const char *failure;
 	TviewHandle *handle;
 	bool moved;
-	bool many;
 	bool refreshed;
 
 	if (!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(my_server)))
@@ -93,9 +106,14 @@ work(void)
 	if (!tview_wake_claim(handle) || !tview_wake_is_wanted(handle))
 		return ROUND_END;
 	tview_wake_set_asleep(handle, false);
-	moved = settle(handle, &many);
+	ahead = ahead || tview_ahead_look(handle);
 	refreshed = tview_refresh_some(handle, many);
-	if (moved || refreshed || tview_handle_opened(my_server) == NULL)
+	if (tview_handle_opened(my_server) == NULL ||
+		(ahead && refreshed && !log_is_filling(handle)))
+		return ROUND_WORKED;
+	ahead = false;
+	moved = settle(handle, &many);
+	if (moved || refreshed)
 		return ROUND_WORKED;
 	return tview_log_head(handle->store) == tview_log_tail(handle->store) &&
 			!tview_refresh_is_postponed()
