@@ -23,9 +23,9 @@ typedef struct TviewStale
 
 /*
  * Leaves out those of n keys (ascending, distinct; at least one) whose stored
- * rows are valid for the snapshot.  Where at least every second row between them is one of
- * the others they are dense; the last of the keys may be left unseen for that.
- * Results are in the current memory context.
+ * rows are valid for the snapshot.  Where at least every second row between
+ * them is one of the others they are dense; the last of the keys may be left
+ * unseen for that.  Results are in the current memory context.
  */
 extern void tview_stale_find(TviewDesc *desc, Snapshot snapshot,
 							 const int64 *keys, int n, TviewStale *stale);

@@ -2,9 +2,9 @@
  * refresh.c
  *		See refresh.h.
  *
- * Keys to be computed are known from the worker's own settling.  Rows that
- * others have emptied are found by a walk through the store, whenever the
- * TVIEW's counter says that there are some.
+ * Keys to be computed are known from marks (ahead.h), and from the worker's own
+ * settling.  Rows that others have emptied are found by a walk through the
+ * store, whenever the TVIEW's counter says that there are some.
  *
  * While many rows are being emptied their keys are gathered for some rounds:
  * rows that are neighbours in the store are best computed together.  Then the

@@ -139,6 +139,27 @@ for my $changed ('pk_whole > 0 AND pk_whole % 3000 <> 0', 'pk_whole % 2000 = 0',
 	$node->safe_psql('postgres', "UPDATE app.tb_whole SET name = name || '+' WHERE $changed; SELECT pg_sleep(0.25)");
 }
 is_refreshed('whole', 'more while the worker is at it');
+# marks that have settled while nobody refreshed: rows that have gone are empty
+$node->safe_psql('postgres', <<~'SQL');
+	ALTER FOREIGN TABLE app.tv_whole OPTIONS (ADD refresh 'on_read');
+	BEGIN;
+	UPDATE app.tb_whole SET name = name || '-', hidden = pk_whole % 11000 = 0;
+	DELETE FROM app.tb_whole WHERE pk_whole % 30000 = 0;
+	COMMIT;
+SQL
+ok(wait_for(sub {
+	$node->safe_psql('postgres', 'SELECT FROM app.tv_whole WHERE pk_whole = 300000');
+	return $node->safe_psql('postgres', 'SELECT marks_pending FROM tview.store') == 0;
+}, 60), 'readers settle');
+my $from = -s $node->logfile;
+$node->safe_psql('postgres', 'ALTER FOREIGN TABLE app.tv_whole OPTIONS (DROP refresh); SELECT FROM app.tv_whole WHERE pk_whole = 1000');
+ok(wait_for(sub { $node->safe_psql('postgres', "SELECT hollow = 0 FROM tview.cache_stats WHERE tview = 'app.tv_whole'::regclass") eq 't' }, 30),
+	'empty rows that others have left are refreshed');
+cmp_ok(refreshed('whole', 'with the whole view', $from), '>', 900, '... with the whole view');
+is($node->safe_psql('postgres', <<~'SQL'), '0|0', '... and are right');
+	SELECT (SELECT count(*) FROM (SELECT * FROM app.tv_whole EXCEPT ALL SELECT * FROM app.v_whole) d),
+		(SELECT count(*) FROM (SELECT * FROM app.v_whole EXCEPT ALL SELECT * FROM app.tv_whole) d)
+SQL
 $node->stop;
 
 done_testing();
