@@ -27,6 +27,7 @@
 #define ROWS_LEFT_MAX 16
 
 #define ROWS_REMEMBERED 256
+#define TVIEWS_REMEMBERED 64
 
 int tview_wake_delay = 1;
 
@@ -134,6 +135,29 @@ tview_wake(Oid serverid)
 		SetLatch(&proc->procLatch);
 }
 
+/* True when the TVIEW is one of the worker's; reads catalogs after a change. */
+static bool
+is_background(Oid relid)
+{
+	static struct
+	{
+		Oid relid;
+		uint64 known; /* options_changes + 1 then */
+		bool background;
+	} tviews[TVIEWS_REMEMBERED];
+	int at = relid % TVIEWS_REMEMBERED;
+	uint64 changes = options_changes;
+	bool background;
+
+	if (tviews[at].relid == relid && tviews[at].known == changes + 1)
+		return tviews[at].background;
+	background = tview_option_is_background(relid);
+	tviews[at].relid = relid;
+	tviews[at].background = background;
+	tviews[at].known = changes + 1;
+	return background;
+}
+
 /* Notes that a row is left to the worker; true when it was noted before. */
 static bool
 was_left(Oid relid, int64 key)
@@ -161,8 +185,7 @@ tview_wake_takes_rows(Oid serverid, Oid relid, const int64 *keys, int n)
 	if (n > ROWS_LEFT_MAX || handle == NULL || !tview_wake_is_wanted(handle))
 		return false;
 	worker = find_worker(tview_store_worker(handle->store));
-	if (worker == NULL || worker == MyProc ||
-		!tview_option_is_background(relid))
+	if (worker == NULL || worker == MyProc || !is_background(relid))
 		return false;
 	for (int i = 0; i < n; i++)
 		before = was_left(relid, keys[i]) || before;

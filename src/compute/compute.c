@@ -54,6 +54,12 @@ key_datum(Oid type, int64 key)
 	}
 }
 
+Datum
+tview_compute_key_datum(const TviewDesc *desc, int64 key)
+{
+	return key_datum(desc->keytype, key);
+}
+
 /* An array of keys as a Datum. */
 static Datum
 keys_datum(Oid type, const int64 *keys, int n)

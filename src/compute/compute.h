@@ -67,9 +67,34 @@ extern void tview_compute_item(const TviewComputed *computed,
 extern bool tview_compute_same_row(const TviewDesc *desc, MinimalTuple a,
 								   MinimalTuple b);
 
+/* A key, which its type can hold, as a value of that type. */
+extern Datum tview_compute_key_datum(const TviewDesc *desc, int64 key);
+
 /* The key of a row of the view; 0 where it is NULL. */
 extern int64 tview_compute_key_of(const TviewDesc *desc, MinimalTuple row,
 								  bool *isnull);
+
+/* Some columns of the rows of one key, perhaps under conditions. */
+typedef struct TviewPart
+{
+	const Bitmapset *columns; /* attribute numbers */
+	/* two queries of a TVIEW have the same text when they have equal bytes */
+	const void *shape;
+	Size size;
+	int nparams;
+	const Oid *types;
+	const Datum *values; /* not null */
+	/* says SQL over alias v with $1.. where there is no plan of the shape yet */
+	const char *(*compose)(const void *arg);
+	const void *arg;
+} TviewPart;
+
+/*
+ * Computes them in the current memory context; returns how many there are.
+ * Columns that are not asked for are null.  Raises what the view raises.
+ */
+extern int tview_compute_part(TviewDesc *desc, Snapshot snapshot,
+							  const TviewPart *part, MinimalTuple **rows);
 
 /* A stream over the view's rows: a plain execution, in bounded memory. */
 typedef struct TviewStream TviewStream;

@@ -31,7 +31,8 @@ typedef struct QueryKey
 {
 	Oid relid;
 	uint32 kind; /* TviewQueryKind */
-	uint32 hash; /* of other ones: of the text and the parameters' types */
+	/* of the text and the parameters' types; of the shape */
+	uint32 hash;
 } QueryKey;
 
 typedef struct KeptQuery
@@ -40,6 +41,8 @@ typedef struct KeptQuery
 	uint64 serial; /* of the descriptor that it was made for */
 	char *sql;
 	Oid *types;
+	void *shape;
+	Size size;
 	SPIPlanPtr plan;
 } KeptQuery;
 
@@ -65,6 +68,8 @@ find_entry(const QueryKey *key)
 	{
 		query->sql = NULL;
 		query->types = NULL;
+		query->shape = NULL;
+		query->size = 0;
 		query->plan = NULL;
 	}
 	return query;
@@ -158,6 +163,46 @@ tview_query_make(TviewDesc *desc, TviewQueryKind kind, const char *sql,
 	QueryKey key = {desc->relid, kind, 0};
 
 	return prepare(find_entry(&key), desc, sql, nargs, types, options);
+}
+
+/* The key of queries of a shape. */
+static QueryKey
+shape_key(const TviewDesc *desc, const void *shape, Size size)
+{
+	return (QueryKey){desc->relid, TVIEW_QUERY_SHAPE,
+					  hash_bytes(shape, (int) size)};
+}
+
+SPIPlanPtr
+tview_query_find_shape(TviewDesc *desc, const void *shape, Size size)
+{
+	QueryKey key = shape_key(desc, shape, size);
+	const KeptQuery *query = find_entry(&key);
+
+	return is_ready(query, desc) && query->size == size &&
+			memcmp(query->shape, shape, size) == 0
+		? query->plan
+		: NULL;
+}
+
+SPIPlanPtr
+tview_query_make_shape(TviewDesc *desc, const void *shape, Size size,
+					   const char *sql, int nargs, const Oid *types,
+					   int options)
+{
+	QueryKey key = shape_key(desc, shape, size);
+	KeptQuery *query = find_entry(&key);
+	SPIPlanPtr plan = prepare(query, desc, sql, nargs, types, options);
+
+	/* until now the entry may have had another shape of that hash */
+	if (query->shape)
+		pfree(query->shape);
+	query->shape = NULL;
+	query->size = 0;
+	query->shape = MemoryContextAlloc(TopMemoryContext, size);
+	memcpy(query->shape, shape, size);
+	query->size = size;
+	return plan;
 }
 
 void

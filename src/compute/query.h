@@ -33,6 +33,7 @@ typedef enum TviewQueryKind
 	TVIEW_QUERY_MANY_TAGS,
 	TVIEW_QUERY_RANGE, /* of a range of keys, but for some */
 	TVIEW_QUERY_RANGE_TAGS,
+	TVIEW_QUERY_SHAPE, /* known by what the caller calls its shape */
 } TviewQueryKind;
 
 /* The query of that kind, NULL when it must be prepared (anew). */
@@ -41,6 +42,13 @@ extern SPIPlanPtr tview_query_find(TviewDesc *desc, TviewQueryKind kind);
 extern SPIPlanPtr tview_query_make(TviewDesc *desc, TviewQueryKind kind,
 								   const char *sql, int nargs, const Oid *types,
 								   int options);
+
+/* The same for a query that is known by its shape. */
+extern SPIPlanPtr tview_query_find_shape(TviewDesc *desc, const void *shape,
+										 Size size);
+extern SPIPlanPtr tview_query_make_shape(TviewDesc *desc, const void *shape,
+										 Size size, const char *sql, int nargs,
+										 const Oid *types, int options);
 
 /*
  * Runs a prepared query with its parameters (not null) under the snapshot; the

@@ -121,28 +121,6 @@ check_query(TviewScanState *state)
 	state->query_checked = true;
 }
 
-/* Asks the view for columns of a key; returns how many rows it has. */
-static int
-fetch(TviewScanState *state, int64 key, const Bitmapset *columns,
-	  MinimalTuple **rows)
-{
-	TviewViewPart part = {
-		.columns = columns, .key = &key, .flags = TVIEW_STREAM_SINGLE};
-	TviewStream *stream = tview_runview_open(state, &part);
-	MinimalTuple tuple;
-	int n = 0;
-
-	*rows = palloc(sizeof(MinimalTuple));
-	while ((tuple = tview_stream_next(stream)) != NULL)
-	{
-		if (n > 0)
-			*rows = repalloc(*rows, (n + 1) * sizeof(MinimalTuple));
-		(*rows)[n++] = tview_compat_copy_tuple(tuple);
-	}
-	tview_stream_close(stream);
-	return n;
-}
-
 /*
  * Adds columns that are not known; returns how many rows the key has.  Where
  * these are several, they are in partial->rows, and nothing gets known.
@@ -159,7 +137,7 @@ add_columns(TviewScanState *state, Partial *partial, const Bitmapset *columns)
 
 	if (partial->rows && bms_is_empty(missing))
 		return 1;
-	n = fetch(state, partial->key, missing, &partial->rows);
+	n = tview_runview_fetch(state, partial->key, missing, &partial->rows);
 	if (n != 1)
 		return n;
 	values = palloc(tupdesc->natts * sizeof(Datum));
@@ -208,9 +186,15 @@ rows_of(TviewScanState *state, int64 key, MinimalTuple **rows)
 	Partial partial = {.key = key};
 	int n;
 
-	if (nlocals > 0)
-		check_query(state);
-	if (nlocals > 0 && state->locals == NULL)
+	if (nlocals == 0)
+	{
+		n = tview_runview_fetch(state, key, columns, rows);
+		for (int i = 0; i < n; i++)
+			(*rows)[i] = tview_copy_minimal(state, (*rows)[i]);
+		return n;
+	}
+	check_query(state);
+	if (state->locals == NULL)
 		init_locals(state);
 	partial.values = palloc0(natts * sizeof(Datum));
 	partial.nulls = palloc(natts * sizeof(bool));

@@ -7,6 +7,7 @@
 
 #include "cache/stop.h"
 #include "catalog/pg_type_d.h"
+#include "compat.h"
 #include "compute/guard.h"
 #include "executor/executor.h"
 #include "fdw/check.h"
@@ -68,6 +69,17 @@ append_key(StringInfo sql, const TviewDesc *desc, const char *operator, int n)
 	appendStringInfo(sql, *operator== '=' ? "ANY ($%d)" : "$%d", n);
 }
 
+/* Adds a pushed condition, its value being a parameter. */
+static void
+append_condition(StringInfo sql, const TviewDesc *desc,
+				 const TviewCondition *condition, int n)
+{
+	appendStringInfo(sql, "%sv.%s ", sql->len > 0 ? " AND " : "",
+					 column_name(desc, condition->attno));
+	append_operator(sql, condition->opno);
+	appendStringInfo(sql, condition->is_array ? " ANY ($%d)" : " $%d", n);
+}
+
 TviewStream *
 tview_runview_open(TviewScanState *state, const TviewViewPart *part)
 {
@@ -85,13 +97,7 @@ tview_runview_open(TviewScanState *state, const TviewViewPart *part)
 	initStringInfo(&sql);
 	for (int i = 0; i < n; i++)
 	{
-		const TviewCondition *condition = &state->plan->conditions[i];
-
-		appendStringInfo(&sql, "%sv.%s ", sql.len > 0 ? " AND " : "",
-						 column_name(desc, condition->attno));
-		append_operator(&sql, condition->opno);
-		appendStringInfo(&sql, condition->is_array ? " ANY ($%d)" : " $%d",
-						 i + 1);
+		append_condition(&sql, desc, &state->plan->conditions[i], i + 1);
 		types[i] = state->values[i].type;
 		values[i] = state->values[i].value;
 	}
@@ -113,6 +119,122 @@ tview_runview_open(TviewScanState *state, const TviewViewPart *part)
 	query.where = sql.len > 0 ? sql.data : NULL;
 	return tview_stream_open(desc, state->snapshot, &query);
 }
+
+/* ---- the rows of one key ---- */
+
+/* Runs the view for a key in a stream, whatever the conditions are. */
+static int
+fetch_slowly(TviewScanState *state, int64 key, const Bitmapset *columns,
+			 MinimalTuple **rows)
+{
+	TviewViewPart part = {
+		.columns = columns, .key = &key, .flags = TVIEW_STREAM_SINGLE};
+	TviewStream *stream = tview_runview_open(state, &part);
+	MinimalTuple tuple;
+	int n = 0;
+
+	*rows = palloc(sizeof(MinimalTuple));
+	while ((tuple = tview_stream_next(stream)) != NULL)
+	{
+		if (n > 0)
+			*rows = repalloc(*rows, (n + 1) * sizeof(MinimalTuple));
+		(*rows)[n++] = tview_compat_copy_tuple(tuple);
+	}
+	tview_stream_close(stream);
+	return n;
+}
+
+/* True when every key that the scan comes to meets the condition. */
+static bool
+is_met_by_keys(const TviewScanState *state, const TviewCondition *condition)
+{
+	return condition->attno == state->desc->key &&
+		(!condition->is_array || state->plan->kind == TVIEW_SCAN_KEYS);
+}
+
+/* The text of a key's query: its key, and the conditions that it may miss. */
+static const char *
+compose_fetch(const void *arg)
+{
+	const TviewScanState *state = arg;
+	StringInfoData sql;
+	int n = 1;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "v.%s OPERATOR(pg_catalog.=) $1",
+					 state->desc->key_name);
+	for (int i = 0; i < state->plan->nconditions; i++)
+		if (!is_met_by_keys(state, &state->plan->conditions[i]))
+			append_condition(&sql, state->desc, &state->plan->conditions[i],
+							 ++n);
+	return sql.data;
+}
+
+/*
+ * What makes one key's query another one than the next: the columns and the
+ * conditions.  NULL where the text must be composed each time: an operator
+ * that is not PostgreSQL's own may get another name.
+ */
+static uint32 *
+shape_of(const TviewScanState *state, const Bitmapset *columns, Size *size)
+{
+	uint32 *shape =
+		palloc((state->plan->nconditions * 4 + bms_num_members(columns)) *
+			   sizeof(uint32));
+	int n = 0;
+	int attno = -1;
+
+	for (int i = 0; i < state->plan->nconditions; i++)
+	{
+		const TviewCondition *condition = &state->plan->conditions[i];
+
+		if (is_met_by_keys(state, condition))
+			continue;
+		if (condition->opno >= FirstNormalObjectId)
+			return NULL;
+		shape[n++] = condition->opno;
+		shape[n++] = condition->is_array;
+		shape[n++] = state->values[i].type;
+		/* no number of a column is as large */
+		shape[n++] = PG_UINT16_MAX + 1 + condition->attno;
+	}
+	while ((attno = bms_next_member(columns, attno)) >= 0)
+		shape[n++] = attno;
+	*size = n * sizeof(uint32);
+	return shape;
+}
+
+int
+tview_runview_fetch(TviewScanState *state, int64 key, const Bitmapset *columns,
+					MinimalTuple **rows)
+{
+	const TviewPlan *plan = state->plan;
+	Oid *types = palloc((plan->nconditions + 1) * sizeof(Oid));
+	Datum *values = palloc((plan->nconditions + 1) * sizeof(Datum));
+	TviewPart part = {.columns = columns,
+					  .types = types,
+					  .values = values,
+					  .compose = compose_fetch,
+					  .arg = state};
+	int n = 1;
+
+	part.shape = shape_of(state, columns, &part.size);
+	if (part.shape == NULL)
+		return fetch_slowly(state, key, columns, rows);
+	types[0] = state->desc->keytype;
+	values[0] = tview_compute_key_datum(state->desc, key);
+	for (int i = 0; i < plan->nconditions; i++)
+	{
+		if (is_met_by_keys(state, &plan->conditions[i]))
+			continue;
+		types[n] = state->values[i].type;
+		values[n++] = state->values[i].value;
+	}
+	part.nparams = n;
+	return tview_compute_part(state->desc, state->snapshot, &part, rows);
+}
+
+/* ---- the view ---- */
 
 /*
  * Is the plan one that may stop early?  Then the view is not worth being run

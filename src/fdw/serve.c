@@ -120,6 +120,21 @@ compute_keys(TviewScanState *state, BatchEntry **waiting, const int64 *keys,
 	}
 }
 
+/*
+ * True when what is computed for these keys may be stored, and nobody else is
+ * to do that.
+ */
+static bool
+may_store(const TviewScanState *state, const int64 *keys, int n)
+{
+	return !state->viewing &&
+		!tview_wake_takes_rows(state->desc->serverid, state->desc->relid, keys,
+							   n) &&
+		tview_guard_is_possible() &&
+		tview_compute_foreign_setting(state->desc) == NULL &&
+		tview_writer_is_allowed(state->desc, state->snapshot);
+}
+
 /* Computes the keys that the store could not serve. */
 static void
 compute_invalid(TviewScanState *state, Batch *batch)
@@ -143,12 +158,14 @@ compute_invalid(TviewScanState *state, Batch *batch)
 		}
 	}
 	TVIEW_STOP("compute.begin");
-	storing = !state->viewing && tview_guard_is_possible() &&
-		tview_compute_foreign_setting(state->desc) == NULL &&
-		tview_writer_is_allowed(state->desc, state->snapshot) &&
-		!tview_wake_takes_rows(state->desc->serverid, state->desc->relid, keys,
-							   n);
-	compute_keys(state, waiting, keys, n, storing);
+	storing = may_store(state, keys, n);
+	/*
+	 * One row that is not stored stays a gap, which is filled with what the
+	 * scan reads, at once: that takes no guard.  Under local conditions it
+	 * would take a query for each of them.
+	 */
+	if (storing || n > 1 || state->node->ss.ps.plan->qual != NIL)
+		compute_keys(state, waiting, keys, n, storing);
 	TVIEW_STOP("compute.end");
 	state->figures.recomputed += n;
 	if (storing)

@@ -258,6 +258,9 @@ typedef struct TviewViewPart
  */
 extern TviewStream *tview_runview_open(TviewScanState *state,
 									   const TviewViewPart *part);
+/* Runs it for columns of one key; returns how many rows that has. */
+extern int tview_runview_fetch(TviewScanState *state, int64 key,
+							   const Bitmapset *columns, MinimalTuple **rows);
 extern MinimalTuple tview_runview_next(TviewScanState *state);
 extern void tview_runview_close(TviewScanState *state);
 
