@@ -45,6 +45,7 @@ static const char *const points[] = {
 	"store.marks",
 	"store.write",
 	"store.commit",
+	"store.waiting",
 	"build.begin",
 	"build.batch",
 	"bulk.write",

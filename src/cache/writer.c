@@ -11,10 +11,8 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
-#include "access/heaptoast.h"
-#include "access/toast_internals.h"
 #include "access/xlog.h"
+#include "cache/flat.h"
 #include "cache/handle.h"
 #include "cache/pending.h"
 #include "cache/reader.h"
@@ -27,9 +25,6 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
-
-/* Values of so many bytes are compressed; what TOAST takes for long, too. */
-#define COMPRESS_FROM 2000
 
 /*
  * So many items are worth waiting for the disk: without that they would all
@@ -219,75 +214,6 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot,
 	return TVIEW_WRITTEN;
 }
 
-/* True when a column may hold a value that is stored in another form. */
-static bool
-is_long(const TviewDesc *desc, const Form_pg_attribute att, Datum value)
-{
-	if (att->attlen != -1)
-		return false;
-	return VARATT_IS_EXTERNAL(DatumGetPointer(value)) ||
-		(desc->compression != InvalidCompressionMethod &&
-		 !VARATT_IS_COMPRESSED(DatumGetPointer(value)) &&
-		 VARSIZE_ANY_EXHDR(DatumGetPointer(value)) >= COMPRESS_FROM);
-}
-
-/*
- * A value as it is stored: not a TOAST pointer, compressed where it is long
- * and a quarter or more is saved.  pglz asks for as much; lz4 would store a
- * text of digits that is one part in forty shorter, and every read would pay.
- */
-static Datum
-stored_form(const TviewDesc *desc, Datum value)
-{
-	Datum compressed;
-
-	if (VARATT_IS_EXTERNAL(DatumGetPointer(value)))
-		value = PointerGetDatum(detoast_external_attr(
-			(struct varlena *) DatumGetPointer(value)));
-	if (desc->compression == InvalidCompressionMethod ||
-		VARATT_IS_COMPRESSED(DatumGetPointer(value)) ||
-		VARSIZE_ANY_EXHDR(DatumGetPointer(value)) < COMPRESS_FROM)
-		return value;
-	compressed = toast_compress_datum(value, desc->compression);
-	if (DatumGetPointer(compressed) == NULL ||
-		VARSIZE_ANY(DatumGetPointer(compressed)) >
-			VARSIZE_ANY(DatumGetPointer(value)) / 4 * 3)
-		return value;
-	return compressed;
-}
-
-/*
- * A copy of the tuple with its values in the form in which they are stored, or
- * the tuple itself.  Values that are compressed already stay so.
- */
-static MinimalTuple
-flatten_tuple(const TviewDesc *desc, MinimalTuple tuple)
-{
-	TupleDesc tupdesc = desc->tupdesc;
-	HeapTupleData heap;
-	Datum *values;
-	bool *nulls;
-	bool changed = false;
-
-	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	if (!HeapTupleHasExternal(&heap) &&
-		(desc->compression == InvalidCompressionMethod ||
-		 tuple->t_len < COMPRESS_FROM))
-		return tuple;
-	values = palloc(tupdesc->natts * sizeof(Datum));
-	nulls = palloc(tupdesc->natts * sizeof(bool));
-	heap_deform_tuple(&heap, tupdesc, values, nulls);
-	for (int i = 0; i < tupdesc->natts; i++)
-	{
-		if (nulls[i] || !is_long(desc, TupleDescAttr(tupdesc, i), values[i]))
-			continue;
-		values[i] = stored_form(desc, values[i]);
-		changed = true;
-	}
-	return changed ? tview_compat_form_tuple(tupdesc, values, nulls) : tuple;
-}
-
 /* True when the own transaction has changed something that the row reads. */
 static bool
 is_own_change(const Writer *writer, const TviewFillItem *item)
@@ -364,7 +290,7 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 	prepared->row.lookups = item->lookups;
 	if (item->tuple)
 	{
-		MinimalTuple flat = flatten_tuple(writer->desc, item->tuple);
+		MinimalTuple flat = tview_flat_tuple(writer->desc, item->tuple);
 
 		prepared->row.tuple = flat;
 		prepared->row.size = flat->t_len;
@@ -374,28 +300,26 @@ prepare_item(Writer *writer, const TviewFillItem *item, Prepared *prepared)
 	prepared->action = PREPARED_PUT;
 }
 
-/*
- * Inside the write transaction: may this snapshot still store under this
- * definition?
- */
-static TviewStoreStatus
-check_state(Writer *writer, TviewTxn *txn, TviewState *state, bool *allowed)
+TviewStoreStatus
+tview_writer_check_state(TviewHandle *handle, const TviewOrigin *origin,
+						 int flags, TviewTxn *txn, TviewState *state,
+						 bool *allowed)
 {
-	TviewStore *store = writer->handle->store;
-	TviewStoreStatus status = tview_state_get(txn, writer->desc->relid, state);
+	TviewStore *store = handle->store;
+	TviewStoreStatus status = tview_state_get(txn, origin->relid, state);
 
 	*allowed = false;
 	if (status == TVIEW_STORE_NOTFOUND)
 		return TVIEW_STORE_OK;
 	if (status != TVIEW_STORE_OK)
 		return status;
-	if (tview_store_epoch(store) != writer->handle->epoch)
+	if (tview_store_epoch(store) != handle->epoch)
 		return TVIEW_STORE_RESET;
 	*allowed = tview_state_generation_equals(state->generation,
-											 writer->desc->generation) &&
-		((writer->flags & TVIEW_WRITER_CREATING) ||
-		 (writer->snapshot.xmin >= tview_store_floor(store) &&
-		  writer->snapshot.xmin >= state->floor));
+											 origin->generation) &&
+		((flags & TVIEW_WRITER_CREATING) ||
+		 (origin->xmin >= tview_store_floor(store) &&
+		  origin->xmin >= state->floor));
 	return TVIEW_STORE_OK;
 }
 
@@ -425,12 +349,22 @@ apply(TviewTxn *txn, Oid relid, const Prepared *prepared, bool bulk)
 	}
 }
 
+/* What the store must know of where rows come from. */
+static TviewOrigin
+origin_of(const Writer *writer)
+{
+	return (TviewOrigin){.relid = writer->desc->relid,
+						 .generation = writer->desc->generation,
+						 .xmin = writer->snapshot.xmin};
+}
+
 /* The write transaction: no palloc, no ereport. */
 static TviewStoreStatus
 write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 {
 	TviewTxn *txn;
 	TviewState state;
+	TviewOrigin origin = origin_of(writer);
 	TviewStoreStatus status;
 	uint32 set = TVIEW_STATE_FLUSHED;
 
@@ -438,7 +372,8 @@ write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 							   (writer->flags & TVIEW_WRITER_WAIT) != 0, &txn);
 	if (status != TVIEW_STORE_OK)
 		return status;
-	status = check_state(writer, txn, &state, allowed);
+	status = tview_writer_check_state(writer->handle, &origin, writer->flags,
+									  txn, &state, allowed);
 	if (status != TVIEW_STORE_OK || !*allowed)
 	{
 		tview_write_abort(txn);
@@ -461,12 +396,9 @@ write_rows(Writer *writer, const Prepared *prepared, int n, bool *allowed)
 	return tview_write_commit(txn);
 }
 
-/*
- * Makes sure that commits below the floors are on disk: their marks are lost,
- * so that no row would cover them.  Once per epoch and per definition.
- */
-static void
-flush_floor(Writer *writer)
+/* True when all commits below the floors are known to be on disk. */
+static bool
+floors_are_flushed(const Writer *writer)
 {
 	TviewStore *store = writer->handle->store;
 	TviewState state = {0};
@@ -481,7 +413,19 @@ flush_floor(Writer *writer)
 			(state.flags & TVIEW_STATE_FLUSHED);
 		tview_read_end(txn);
 	}
-	if (flushed)
+	return flushed;
+}
+
+/*
+ * Makes sure that commits below the floors are on disk: their marks are lost,
+ * so that no row would cover them.  Once per epoch and per definition.
+ */
+static void
+flush_floor(Writer *writer)
+{
+	TviewStore *store = writer->handle->store;
+
+	if (floors_are_flushed(writer))
 		return;
 	tview_visibility_flush();
 	if (writer->snapshot.xmin >= tview_store_floor(store))
@@ -575,4 +519,31 @@ tview_writer_store(TviewDesc *desc, Snapshot snapshot, TviewFillBatch *batch)
 	tview_store_note_wal(writer.handle->store, GetFlushRecPtr(NULL));
 	count_stored(&writer, prepared, batch->n);
 	return TVIEW_WRITTEN;
+}
+
+/* ---- rows that wait ---- */
+
+bool
+tview_writer_make_ready(TviewDesc *desc, Snapshot snapshot, TviewFillItem *item,
+						TviewReadyRow *ready)
+{
+	TviewFillBatch batch = {.items = item, .n = 1};
+	Prepared prepared;
+	Writer writer;
+
+	if (!item->root_exists || !item->storable || item->tuple == NULL ||
+		desc->detaching ||
+		begin_writer(&writer, desc, snapshot, &batch) != TVIEW_WRITTEN ||
+		writer.pending != NULL || !floors_are_flushed(&writer))
+		return false;
+	prepare_item(&writer, item, &prepared);
+	if (prepared.action != PREPARED_PUT)
+		return false;
+	ready->origin = origin_of(&writer);
+	ready->handle = writer.handle;
+	ready->head = writer.head;
+	ready->tail = tview_markset_end(writer.handle->marks);
+	ready->key = prepared.key;
+	ready->row = prepared.row;
+	return true;
 }

@@ -9,6 +9,9 @@
 
 #include "access/htup_details.h"
 #include "cache/bulk.h"
+#include "cache/handle.h"
+#include "cache/row.h"
+#include "cache/state.h"
 #include "meta/meta.h"
 #include "utils/snapshot.h"
 
@@ -58,6 +61,26 @@ typedef enum TviewWritten
 	TVIEW_WRITTEN_FAILED	   /* the store was reset or cannot be used */
 } TviewWritten;
 
+/* What the store must know of where rows come from. */
+typedef struct TviewOrigin
+{
+	Oid relid;
+	TviewGeneration generation;
+	uint64 xmin; /* of the snapshot */
+} TviewOrigin;
+
+/* A row with its covers, which may be stored when its snapshot is gone. */
+typedef struct TviewReadyRow
+{
+	TviewOrigin origin;
+	TviewHandle *handle;
+	/* the mark log, of which covers were computed */
+	uint64 head;
+	uint64 tail;
+	int64 key;
+	TviewRow row;
+} TviewReadyRow;
+
 /* True when it is worth computing tags: rows of this snapshot may be stored. */
 extern bool tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot);
 
@@ -70,5 +93,23 @@ extern bool tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot);
  */
 extern TviewWritten tview_writer_store(TviewDesc *desc, Snapshot snapshot,
 									   TviewFillBatch *batch);
+
+/*
+ * Does for one item all that needs its snapshot, which must be registered;
+ * false where it cannot be stored later.  *ready lives as long as the item and
+ * the current memory context.
+ */
+extern bool tview_writer_make_ready(TviewDesc *desc, Snapshot snapshot,
+									TviewFillItem *item, TviewReadyRow *ready);
+
+/*
+ * Inside a write transaction: may rows of that origin be stored?  flags is
+ * TVIEW_WRITER_CREATING or 0.
+ */
+extern TviewStoreStatus tview_writer_check_state(TviewHandle *handle,
+												 const TviewOrigin *origin,
+												 int flags, TviewTxn *txn,
+												 TviewState *state,
+												 bool *allowed);
 
 #endif /* TVIEW_WRITER_H */

@@ -84,7 +84,7 @@ typedef struct TviewPart
 	int nparams;
 	const Oid *types;
 	const Datum *values; /* not null */
-	/* says SQL over alias v with $1.. where there is no plan of the shape yet */
+	/* says SQL over alias v with $1.., for a shape that has no plan yet */
 	const char *(*compose)(const void *arg);
 	const void *arg;
 } TviewPart;

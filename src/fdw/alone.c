@@ -8,7 +8,8 @@
  * that fails becomes a gap among the rows to be returned.  When the scan comes
  * to the gap, and not before, it asks the view for that key and for what it
  * needs: the columns of one local condition after the other, and then the
- * columns that are returned.  An error that comes now is the view's own.
+ * columns that are returned.  An error that comes now is the view's own.  A
+ * row that is not to be stored is a gap from the start (stale.c).
  *
  * A build or a view that fails as a whole goes on here as well: the view tells
  * the keys, and their rows are computed batch by batch like stale ones.

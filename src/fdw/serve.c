@@ -8,30 +8,19 @@
  */
 #include "postgres.h"
 
-#include "cache/stop.h"
-#include "cache/wake.h"
-#include "compute/guard.h"
 #include "fdw/check.h"
+#include "fdw/stale.h"
 #include "fdw/state.h"
 #include "meta/order.h"
 #include "meta/tag.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define BATCH_ROWS_MAX 1024
 #define KEYS_PER_BATCH 512
 
-/* A key of the batch: its row, or "to be computed". */
-typedef struct BatchEntry
-{
-	int64 key;
-	MinimalTuple tuple;		 /* NULL: to be computed */
-	TviewComputed *computed; /* NULL: with an error, see alone.c */
-} BatchEntry;
-
 typedef struct Batch
 {
-	BatchEntry *entries;
+	TviewBatchEntry *entries;
 	int n;
 	int invalid;
 	Size bytes;
@@ -52,7 +41,7 @@ static void
 add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found,
 		  const TviewRow *row)
 {
-	BatchEntry *entry;
+	TviewBatchEntry *entry;
 
 	if (found == TVIEW_FOUND_ABSENT)
 		return;
@@ -72,67 +61,10 @@ add_entry(TviewScanState *state, Batch *batch, int64 key, TviewFound found,
 static int
 compare_entries(const void *a, const void *b)
 {
-	int64 x = ((const BatchEntry *) a)->key;
-	int64 y = ((const BatchEntry *) b)->key;
+	int64 x = ((const TviewBatchEntry *) a)->key;
+	int64 y = ((const TviewBatchEntry *) b)->key;
 
 	return (x > y) - (x < y);
-}
-
-/* Offers computed rows to the store; it takes them or not. */
-static void
-store_computed(TviewScanState *state, BatchEntry **waiting, int n)
-{
-	TviewFillBatch fill = {.items = palloc(n * sizeof(TviewFillItem)), .n = 0};
-
-	for (int i = 0; i < n; i++)
-	{
-		TviewComputed *computed = waiting[i]->computed;
-
-		if (computed == NULL)
-			continue;
-		if (!computed->root_exists)
-			state->computed_in_vain = true;
-		fill.items[fill.n++] = tview_compute_lend_item(computed);
-	}
-	if (fill.n > 0)
-		(void) tview_writer_store(state->desc, state->snapshot, &fill);
-}
-
-/*
- * Computes whole rows of the keys, all at once, or one by one where that
- * raises an error.
- */
-static void
-compute_keys(TviewScanState *state, BatchEntry **waiting, const int64 *keys,
-			 int n, bool storing)
-{
-	TviewComputed *computed =
-		tview_compute_try(state->desc, state->snapshot, keys, n, storing);
-
-	for (int i = 0; i < n; i++)
-	{
-		if (computed)
-			waiting[i]->computed = &computed[i];
-		else if (n > 1 && tview_guard_is_possible())
-			waiting[i]->computed = tview_compute_try(
-				state->desc, state->snapshot, &keys[i], 1, storing);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-/*
- * True when what is computed for these keys may be stored, and nobody else is
- * to do that.
- */
-static bool
-may_store(const TviewScanState *state, const int64 *keys, int n)
-{
-	return !state->viewing &&
-		!tview_wake_takes_rows(state->desc->serverid, state->desc->relid, keys,
-							   n) &&
-		tview_guard_is_possible() &&
-		tview_compute_foreign_setting(state->desc) == NULL &&
-		tview_writer_is_allowed(state->desc, state->snapshot);
 }
 
 /* Computes the keys that the store could not serve. */
@@ -140,15 +72,14 @@ static void
 compute_invalid(TviewScanState *state, Batch *batch)
 {
 	int64 *keys;
-	BatchEntry **waiting;
-	bool storing;
+	TviewBatchEntry **waiting;
 	int n = 0;
 
 	if (batch->invalid == 0)
 		return;
 	keys = palloc(batch->invalid * sizeof(int64));
-	waiting = palloc(batch->invalid * sizeof(BatchEntry *));
-	qsort(batch->entries, batch->n, sizeof(BatchEntry), compare_entries);
+	waiting = palloc(batch->invalid * sizeof(TviewBatchEntry *));
+	qsort(batch->entries, batch->n, sizeof(TviewBatchEntry), compare_entries);
 	for (int i = 0; i < batch->n; i++)
 	{
 		if (batch->entries[i].tuple == NULL)
@@ -157,24 +88,12 @@ compute_invalid(TviewScanState *state, Batch *batch)
 			keys[n++] = batch->entries[i].key;
 		}
 	}
-	TVIEW_STOP("compute.begin");
-	storing = may_store(state, keys, n);
-	/*
-	 * One row that is not stored stays a gap, which is filled with what the
-	 * scan reads, at once: that takes no guard.  Under local conditions it
-	 * would take a query for each of them.
-	 */
-	if (storing || n > 1 || state->node->ss.ps.plan->qual != NIL)
-		compute_keys(state, waiting, keys, n, storing);
-	TVIEW_STOP("compute.end");
-	state->figures.recomputed += n;
-	if (storing)
-		store_computed(state, waiting, n);
+	tview_stale_compute(state, waiting, keys, n);
 }
 
 /* Hands an entry's rows out, or a gap where they raise an error. */
 static void
-publish_entry(TviewScanState *state, const BatchEntry *entry)
+publish_entry(TviewScanState *state, const TviewBatchEntry *entry)
 {
 	bool gap = entry->tuple == NULL && entry->computed == NULL;
 
@@ -219,7 +138,7 @@ tview_serve_computed(TviewScanState *state, const int64 *keys, int n)
 {
 	Batch batch = {.n = n, .invalid = n};
 
-	batch.entries = palloc0(Max(n, 1) * sizeof(BatchEntry));
+	batch.entries = palloc0(Max(n, 1) * sizeof(TviewBatchEntry));
 	for (int i = 0; i < n; i++)
 		batch.entries[i].key = keys[i];
 	publish_batch(state, &batch);
@@ -438,7 +357,7 @@ tview_serve_batch(TviewScanState *state)
 	bool ended;
 
 	old = MemoryContextSwitchTo(tview_scan_batch_context(state));
-	batch.entries = palloc(state->batch_size * sizeof(BatchEntry));
+	batch.entries = palloc(state->batch_size * sizeof(TviewBatchEntry));
 	reason = tview_serve_begin(state);
 	if (reason.code == TVIEW_BYPASS_NONE && !state->reader.complete)
 		reason = tview_reason_incomplete;
@@ -542,7 +461,7 @@ read_keys(TviewScanState *state, int n)
 		publish_one(state, &row);
 		return;
 	}
-	batch.entries = palloc(n * sizeof(BatchEntry));
+	batch.entries = palloc(n * sizeof(TviewBatchEntry));
 	add_entry(state, &batch, key, found, &row);
 	for (int i = 1; i < n; i++)
 	{

@@ -106,6 +106,12 @@ class Fill:
         self.store, self.E, self.snap, self.items, self.whole, self.creator = store, E, snap, items, whole, creator
 
 
+class Waiting:
+    """rows of a reader that wait to be stored, with their covers; nobody keeps their snapshot: items are (pk, Row, covers)"""
+    def __init__(self, store, E, created, snap, head, items):
+        self.store, self.E, self.created, self.snap, self.head, self.items = store, E, created, snap, head, items
+
+
 class Violation(Exception): pass
 
 
@@ -115,12 +121,16 @@ class Model(World):
         s.rng, s.bug = random.Random(seed), bug
         s.rate = s.WEIGHTS | s.OTHERS | s.CLIMATES[seed % len(s.CLIMATES)]
         s.exists = {E: 9 if s.rng.random() < s.rate['shown'] else None for E in RELS}   # the creator's xid, visible TVIEWs only
+        # rows wait in a third of the histories; mutants of other rules keep the histories that catch them
+        s.late = random.Random(-seed)
+        s.waits = seed // len(s.CLIMATES) % 3 == 2 and (bug is None or bug.startswith('wait'))
+        s.waiting = []
         s.store = Store(s.rate['ring'])                         # None: epoch 0, nobody serves, stores or publishes
         s.store.floor = s.store.born = s.next
         s.settling = None
         s.events = list(s.WEIGHTS)
         s.weights = list(itertools.accumulate(s.rate[e] for e in s.events))
-        s.count = dict(reads=0, bypassed=0, hits=0, recomputed=0, stored=0, created=0, resets=0)
+        s.count = dict(reads=0, bypassed=0, hits=0, recomputed=0, stored=0, waited=0, created=0, resets=0)
 
     # ---- writing and publishing ----
     def take_xid(s, t):
@@ -317,6 +327,7 @@ class Model(World):
             if not own.touches(tags) or (s.bug == 'deleteown' and k not in view): items.append((k, view.get(k)))
             else: whole = whole and s.bug == 'wholeown'
         if any(t[0] == ROOT[E] for t in own.xids) and s.bug != 'wholeown': whole = False
+        if s.waits and not whole and not own.xids and s.late.random() < .5 and s.let_wait(store, E, S, items): return
         if len(s.fills) < 5 and (items or whole): s.fills.append(Fill(store, E, S, items, whole))
 
     def covers(s, tags, S, marks):
@@ -349,6 +360,25 @@ class Model(World):
             # a key may be missing because of a delete that a crash would undo
             lost = s.unflushed & {x for t, xs in marks.xids.items() if t[0] == ROOT[E] for x in xs if s.sees(S, x)}
             if f.whole and (not lost or s.bug == 'completeunflushed'): db.complete[E] = True
+
+    # ---- storing rows that have waited ----
+    def let_wait(s, store, E, S, items):
+        """covers are computed now; the reader then forgets the snapshot"""
+        marks = store.marks()
+        if any(x < store.born for x in s.unflushed) or any(row is None for _, row in items): return False
+        found = [(k, row, s.covers(row.tags, S, marks)) for k, row in items]
+        s.waiting.append(Waiting(store, E, s.exists[E], S, store.head, [i for i in found if i[2] is not None]))
+        return True
+
+    def store_waiting(s):
+        """under the settle lock: the head is where it was, so no mark has gone that a row would have to cover"""
+        w = s.waiting.pop(s.late.randrange(len(s.waiting)))
+        db, E = w.store, w.E
+        if s.settling and s.settling['store'] is db and s.bug != 'waitnolock': return
+        if db.head != w.head and s.bug != 'waitnohead': return
+        if (w.snap.xmin < db.floor or w.snap.xmin < db.view_floor[E]) and s.bug != 'waitnofloor': return
+        if s.exists[E] != w.created: return       # another definition
+        for k, row, covers in w.items: db.put(E, k, row, covers); s.count['waited'] += 1
 
     # ---- settling ----
     def horizon(s, db):
@@ -468,7 +498,7 @@ class Model(World):
     def crash(s):
         """commits that were not flushed are lost and their xids are given out again; the store's files survive"""
         s.txs = [t for t in s.txs if t.phase == 'prepared']
-        s.readers, s.fills, s.settling = [], [], None
+        s.readers, s.fills, s.waiting, s.settling = [], [], [], None
         for x in s.unflushed | (s.active - {t.xid for t in s.txs}): s.status[x] = AB
         s.active = {t.xid for t in s.txs}; s.unflushed = set()
         for E, x in s.exists.items():
@@ -494,6 +524,8 @@ class Model(World):
         run = [t for t in idle if t.phase == 'run']
         known = s.store and s.store.floor != UNKNOWN
         what = rng.choices(s.events, cum_weights=s.weights)[0]
+        if s.waiting and s.late.random() < .12: s.store_waiting()
+        if s.waits and s.settling and s.late.random() < .01: s.settling = None   # the settler is killed
         if what == 'begin':
             if len(s.txs) < s.rate['most']:
                 t = Transaction(rng); s.txs.append(t)

@@ -23,7 +23,8 @@ SEEDS = dict(
     deletehollow=11479, wholeown=130, completeunflushed=3000103, nocreatelock=3,
     nocreatefloor=2037, unclean=1017, nofloorcheck=108, notrimcheck=563, tailearly=23, headlate=16,
     floorfirst=56, floorearly=254, snaplate=12, epochearly=89, latefloor=3615, trimfirst=9,
-    nokeep=0, keeplate=3, floorbeforerevive=1471, latepublish=0, noreadlock=2363)
+    nokeep=0, keeplate=3, floorbeforerevive=1471, latepublish=0, noreadlock=2363,
+    waitnolock=663, waitnohead=2100)
 
 
 def search(mutant, seed, limit):

@@ -169,6 +169,40 @@ is($reader->query_safe("SELECT count(*) FROM app.tv_user t JOIN app.v_user v USI
 is(stat_of('stored', 'user'), $stored + 1, '... are, too');
 is_equal($node, 'postgres', 'many rows');
 cmp_ok(stat_of('stored', 'user'), '>', $stored + 1, '... and stored');
+# of a row that is left to the worker only what is read is computed
+$node->safe_psql('postgres', <<~'SQL');
+	CREATE TABLE app.tb_odd (pk_odd int PRIMARY KEY, id int NOT NULL UNIQUE, n int, m int);
+	INSERT INTO app.tb_odd SELECT i, i, 1, i FROM generate_series(1, 9) i;
+	CREATE VIEW app.v_odd AS SELECT pk_odd, id, n, m, 10 / n AS share FROM app.tb_odd;
+	CREATE FOREIGN TABLE app.tv_odd (pk_odd int, id int, n int, m int, share int) SERVER tviews OPTIONS (view 'app.v_odd');
+	SELECT count(share) FROM app.tv_odd;
+	UPDATE app.tb_odd SET n = 0, m = m + 10;
+SQL
+is($node->safe_psql('postgres', "SELECT $_"), $node->safe_psql('postgres', "SELECT $_" =~ s/tv_/v_/gr), "left to the worker: $_")
+  for 'm FROM app.tv_odd WHERE pk_odd = 1', 'm, n FROM app.tv_odd WHERE id = 2', 'id FROM app.tv_odd WHERE pk_odd = 3 AND id = 3',
+  'id FROM app.tv_odd WHERE pk_odd = 3 AND m = 3', 'count(*) FROM app.tv_odd WHERE pk_odd = 4', 'm FROM app.tv_odd WHERE pk_odd = 10',
+  'm FROM app.tv_odd WHERE id = 5 AND n < 1', 'm FROM app.tv_odd WHERE id = 6 AND n > 0',
+  'share FROM app.tv_odd WHERE id = 6 AND n > 0', '(t).m FROM (SELECT m FROM app.tv_odd WHERE pk_odd = 7) t';
+like(($node->psql('postgres', "SELECT $_"))[2], qr/division by zero/, "left to the worker: $_")
+  for 'share FROM app.tv_odd WHERE pk_odd = 1', 't FROM app.tv_odd t WHERE id = 2', 'm FROM app.tv_odd WHERE pk_odd = 3 AND share > 0';
+$node->safe_psql('postgres', <<~'SQL');
+	BEGIN;
+	UPDATE app.tb_odd SET n = 2 WHERE pk_odd = 8;
+	DO $$
+	BEGIN
+		ASSERT (SELECT share FROM app.tv_odd WHERE pk_odd = 8) = 5;
+		BEGIN
+			UPDATE app.tb_odd SET n = 5 WHERE pk_odd = 8;
+			ASSERT (SELECT share FROM app.tv_odd WHERE pk_odd = 8) = 2;
+			RAISE division_by_zero;
+		EXCEPTION WHEN division_by_zero THEN
+			NULL;
+		END;
+		ASSERT (SELECT share FROM app.tv_odd WHERE pk_odd = 8) = 5;
+	END $$;
+	ROLLBACK;
+	DROP FOREIGN TABLE app.tv_odd;
+SQL
 $reader->quit;
 kill 'CONT', $busy;
 is_refreshed('when the worker goes on', @names);
