@@ -20,6 +20,7 @@
 #include "cache/later.h"
 #include "cache/stop.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 #define ROWS_MAX 16
@@ -85,6 +86,17 @@ copy_words(const uint64 *words, uint32 n)
 	return copy;
 }
 
+/*
+ * A session that ends in order stores what waits: where each request has a
+ * session of its own, no row would ever be stored otherwise.
+ */
+static void
+store_at_exit(int code, Datum arg)
+{
+	if (code == 0)
+		tview_later_store();
+}
+
 /* Copies what a row points to. */
 static void
 keep(const TviewReadyRow *ready, Size bytes)
@@ -94,8 +106,11 @@ keep(const TviewReadyRow *ready, Size bytes)
 	MinimalTuple tuple;
 
 	if (waiting.context == NULL)
+	{
 		waiting.context = AllocSetContextCreate(
 			TopMemoryContext, "tview waiting rows", ALLOCSET_DEFAULT_SIZES);
+		before_shmem_exit(store_at_exit, (Datum) 0);
+	}
 	old = MemoryContextSwitchTo(waiting.context);
 	kept.row.tags = copy_words(kept.row.tags, kept.row.ntags);
 	kept.row.covers = copy_words(kept.row.covers, kept.row.ncovers);

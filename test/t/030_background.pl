@@ -134,6 +134,12 @@ ok(wait_for(sub { workers() == 0 }, 30), 'nobody wants a worker');
 $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'nobody' WHERE pk_user < 9");
 is(workers(), 0, 'and none comes');
 is_equal($node, 'postgres', 'without a worker');
+# a row that waits to be stored is stored when its session ends
+$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'nobody at all' WHERE pk_user = 9");
+my $before = stat_of('stored', 'user');
+is($node->safe_psql('postgres', 'SELECT data = (SELECT data FROM app.v_user WHERE pk_user = 9) FROM app.tv_user WHERE pk_user = 9'),
+	't', 'a session for one row');
+ok(wait_for(sub { stat_of('stored', 'user') == $before + 1 }), '... stores it at its end');
 my ($status, undef, $error) = $node->psql('postgres', "ALTER SERVER tviews OPTIONS (SET refresh 'sometimes')");
 like($error, qr/neither "on_read" nor "background"/, 'another value is refused');
 $node->safe_psql('postgres', "ALTER SERVER tviews OPTIONS (SET refresh 'background');"
