@@ -5,8 +5,9 @@
  * Beginning and committing a write transaction costs as much as computing some
  * rows.  So a session keeps the few rows that it has computed one by one, each
  * with its covers, and stores them in one transaction: when there are enough,
- * when it is asked for one of them again, or when the session ends.  Nobody is served a row that
- * waits.  A row is let wait once: when it is computed again it is stored.
+ * when it is asked for one of them again, or when the session ends.  Nobody is
+ * served a row that waits.  A row is let wait once: when it is computed again
+ * it is stored.
  */
 #ifndef TVIEW_LATER_H
 #define TVIEW_LATER_H
