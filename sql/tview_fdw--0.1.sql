@@ -93,21 +93,12 @@ CREATE FUNCTION tview.mark_row() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'tview_mark_row' LANGUAGE C;
 COMMENT ON FUNCTION tview.mark_row() IS 'internal: marks the tags of a changed row';
 
-CREATE FUNCTION tview.mark_statement_begin() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'tview_mark_statement_begin' LANGUAGE C;
-COMMENT ON FUNCTION tview.mark_statement_begin() IS 'internal: notes that a statement begins to change the table';
-
-CREATE FUNCTION tview.mark_statement_end() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'tview_mark_statement_end' LANGUAGE C;
-COMMENT ON FUNCTION tview.mark_statement_end() IS 'internal: notes that a statement has changed the table';
-
 CREATE FUNCTION tview.mark_truncate() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'tview_mark_truncate' LANGUAGE C;
 COMMENT ON FUNCTION tview.mark_truncate() IS 'internal: marks all of a table that is truncated';
 
 REVOKE EXECUTE ON FUNCTION
-	tview.mark_row(), tview.mark_statement_begin(),
-	tview.mark_statement_end(), tview.mark_truncate() FROM PUBLIC;
+	tview.mark_row(), tview.mark_truncate() FROM PUBLIC;
 
 -- ---- what people call ----
 

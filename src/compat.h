@@ -21,6 +21,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/prep.h"
 #include "rewrite/rewriteHandler.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
@@ -32,6 +33,17 @@
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
 #endif
+
+/* True when this backend holds the lock in this very mode. */
+static inline bool
+tview_compat_holds_lock(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
 
 /* The next datum of a sort, valid until the sort's next call or longer. */
 static inline bool

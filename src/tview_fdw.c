@@ -6,12 +6,14 @@
 
 #include "cache/handle.h"
 #include "cache/pending.h"
+#include "cache/statement.h"
 #include "cache/stop.h"
 #include "cache/wake.h"
 #include "fdw/check.h"
 #include "fdw/statistic.h"
 #include "fmgr.h"
 #include "maintain/ddl.h"
+#include "maintain/hook.h"
 #include "maintain/xact.h"
 #include "meta/meta.h"
 #include "utils/guc.h"
@@ -27,6 +29,8 @@ _PG_init(void)
 	tview_handle_init();
 	tview_meta_init();
 	tview_xact_init();
+	tview_statement_init();
+	tview_hook_init();
 	tview_ddl_init();
 	tview_statistic_init();
 	tview_check_init();

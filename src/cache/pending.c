@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "cache/pending.h"
 #include "meta/tag.h"
 #include "common/hashfn.h"
@@ -68,21 +67,9 @@ typedef struct RelationSlot
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/*
- * A statement under way: BEFORE STATEMENT has fired, AFTER STATEMENT has not.
- */
-typedef struct Statement
-{
-	Oid relid;
-	int level;
-} Statement;
-
 static MemoryContext pending_context = NULL;
 static TviewPending *first_pending = NULL;
 static TviewPending *spare = NULL; /* an empty set, of no server */
-static Statement *statements = NULL;
-static int nstatements = 0;
-static int statements_allocated = 0;
 
 void
 tview_pending_init(void)
@@ -345,7 +332,6 @@ tview_pending_clear(void)
 {
 	TviewPending *pending = first_pending;
 
-	nstatements = 0;
 	if (pending == NULL)
 		return;
 	first_pending = NULL;
@@ -361,78 +347,4 @@ tview_pending_clear(void)
 	MemoryContextDelete(pending_context);
 	pending_context = NULL;
 	spare = NULL;
-}
-
-void
-tview_pending_begin_statement(Oid relid)
-{
-	if (nstatements == statements_allocated)
-	{
-		int wanted = Max(statements_allocated * 2, 16);
-
-		if (statements == NULL)
-			statements = MemoryContextAlloc(TopMemoryContext,
-											wanted * sizeof(Statement));
-		else
-			statements = repalloc(statements, wanted * sizeof(Statement));
-		statements_allocated = wanted;
-	}
-	statements[nstatements].relid = relid;
-	statements[nstatements].level = GetCurrentTransactionNestLevel();
-	nstatements++;
-}
-
-void
-tview_pending_end_statement(Oid relid)
-{
-	for (int i = nstatements - 1; i >= 0; i--)
-	{
-		if (statements[i].relid == relid)
-		{
-			memmove(&statements[i], &statements[i + 1],
-					(nstatements - i - 1) * sizeof(Statement));
-			nstatements--;
-			return;
-		}
-	}
-}
-
-void
-tview_pending_end_level(int level, bool commit)
-{
-	int kept = 0;
-
-	for (int i = 0; i < nstatements; i++)
-	{
-		Statement statement = statements[i];
-
-		if (statement.level >= level)
-		{
-			if (!commit)
-				continue;
-			statement.level = level - 1;
-		}
-		statements[kept++] = statement;
-	}
-	nstatements = kept;
-}
-
-bool
-tview_pending_is_changing(Oid relid)
-{
-	for (int i = 0; i < nstatements; i++)
-		if (statements[i].relid == relid)
-			return true;
-	return false;
-}
-
-bool
-tview_pending_is_changing_any(const Oid *relids, int n)
-{
-	if (nstatements == 0)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (tview_pending_is_changing(relids[i]))
-			return true;
-	return false;
 }

@@ -1,8 +1,7 @@
 /*
  * pending.h
  *		What the running transaction has changed and has not published yet:
- *		per server a set of marks; and the relations that a statement of this
- *		backend is changing right now.
+ *		per server a set of marks.
  *
  * The set only grows until the transaction ends: marks of rolled-back
  * savepoints stay (too many marks are harmless).  Where one relation gathers
@@ -68,23 +67,5 @@ extern bool tview_pending_is_empty(void);
  * kept for the next transaction.
  */
 extern void tview_pending_clear(void);
-
-/* ---- statements under way ---- */
-
-/*
- * A statement on relid begins or ends, at the current nesting level of
- * transactions.
- */
-extern void tview_pending_begin_statement(Oid relid);
-extern void tview_pending_end_statement(Oid relid);
-/* The subtransaction at this level ended: its flags go, or move up. */
-extern void tview_pending_end_level(int level, bool commit);
-/* True while relid is being changed by a statement of this backend. */
-extern bool tview_pending_is_changing(Oid relid);
-/*
- * The same for any of n relations: rows may be half-changed, and not marked
- * yet.
- */
-extern bool tview_pending_is_changing_any(const Oid *relids, int n);
 
 #endif /* TVIEW_PENDING_H */

@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "cache/reader.h"
+#include "cache/statement.h"
 #include "cache/stop.h"
 #include "meta/tag.h"
 #include "utils/inval.h"
@@ -364,8 +365,8 @@ tview_reader_begin(TviewReader *reader)
 	TviewReason result;
 	bool again = true;
 
-	if (tview_pending_is_changing_any(reader->desc->bases,
-									  reader->desc->nbases))
+	if (tview_statement_changes_any(reader->desc->bases,
+									reader->desc->nbases))
 		return reason(TVIEW_BYPASS_STATEMENT,
 					  "a statement of this session is changing a base table");
 	TVIEW_STOP("read.snapshot");

@@ -18,6 +18,7 @@
 #include "cache/reader.h"
 #include "cache/row.h"
 #include "cache/state.h"
+#include "cache/statement.h"
 #include "cache/stop.h"
 #include "meta/tag.h"
 #include "cache/visibility.h"
@@ -163,7 +164,7 @@ tview_writer_is_allowed(TviewDesc *desc, Snapshot snapshot)
 	const char *failure;
 
 	if (tview_reader_check(desc, snapshot).code != TVIEW_BYPASS_NONE ||
-		tview_pending_is_changing_any(desc->bases, desc->nbases))
+		tview_statement_changes_any(desc->bases, desc->nbases))
 		return false;
 	handle = tview_handle_open(desc->serverid, &failure);
 	if (handle == NULL)
@@ -190,7 +191,7 @@ begin_writer(Writer *writer, TviewDesc *desc, Snapshot snapshot,
 	if (reason.code == TVIEW_BYPASS_OWN_DDL && (flags & TVIEW_WRITER_CREATING))
 		reason.code = TVIEW_BYPASS_NONE;
 	if (reason.code != TVIEW_BYPASS_NONE ||
-		tview_pending_is_changing_any(desc->bases, desc->nbases))
+		tview_statement_changes_any(desc->bases, desc->nbases))
 		return TVIEW_WRITTEN_NOT_ALLOWED;
 	/*
 	 * as a reader does (see handle.c): in files that writers whom the snapshot

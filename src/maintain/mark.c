@@ -8,16 +8,13 @@
  * when the row's key does: an unchanged value has its index entry, or the mark
  * of the change that brought
  * it.  An update that changes no column that any view reads adds nothing.
- *
- * The statement triggers raise and lower the flag "being changed by me":
- * between the first changed row and the AFTER triggers at the end of the
- * statement, changed rows are not marked yet.
  */
 #include "postgres.h"
 
 #include "access/sysattr.h"
 #include "access/xact.h"
 #include "cache/pending.h"
+#include "cache/statement.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -28,8 +25,6 @@
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(tview_mark_row);
-PG_FUNCTION_INFO_V1(tview_mark_statement_begin);
-PG_FUNCTION_INFO_V1(tview_mark_statement_end);
 PG_FUNCTION_INFO_V1(tview_mark_truncate);
 
 /* One image of the changed row. */
@@ -202,6 +197,7 @@ tview_mark_row(PG_FUNCTION_ARGS)
 	Image old;
 	Image new;
 
+	tview_statement_note_row();
 	if (base == NULL)
 		return PointerGetDatum(NULL);
 	old.tupdesc = new.tupdesc = tupdesc;
@@ -228,25 +224,6 @@ tview_mark_row(PG_FUNCTION_ARGS)
 		if (new.tuple)
 			mark_image(base, &new, &old);
 	}
-	return PointerGetDatum(NULL);
-}
-
-Datum
-tview_mark_statement_begin(PG_FUNCTION_ARGS)
-{
-	TriggerData *data = get_trigger(fcinfo, "tview.mark_statement_begin");
-
-	tview_xact_arm();
-	tview_pending_begin_statement(RelationGetRelid(data->tg_relation));
-	return PointerGetDatum(NULL);
-}
-
-Datum
-tview_mark_statement_end(PG_FUNCTION_ARGS)
-{
-	TriggerData *data = get_trigger(fcinfo, "tview.mark_statement_end");
-
-	tview_pending_end_statement(RelationGetRelid(data->tg_relation));
 	return PointerGetDatum(NULL);
 }
 

@@ -5,9 +5,8 @@
  * The triggers are internal ones: they are not dumped (creating the foreign
  * table makes them), and commands for users' triggers leave them alone.
  * PostgreSQL appends an oid to their names.  Names decide the order of firing:
- * rows are marked before users' AFTER triggers run, and the statement's end
- * comes after them.  Row triggers stand on every partition for itself, for
- * internal triggers are not cloned.
+ * rows are marked before users' AFTER triggers run.  Row triggers stand on
+ * every partition for itself, for internal triggers are not cloned.
  */
 #include "postgres.h"
 
@@ -41,10 +40,6 @@ static const struct
 	int16 events;
 } triggers[TVIEW_TRIGGER_COUNT] = {
 	[TVIEW_TRIGGER_ROW] = {"0tview_mark_row", true, TRIGGER_TYPE_AFTER,
-						   EVENTS_OF_ROWS},
-	[TVIEW_TRIGGER_BEGIN] = {"0tview_mark_begin", false, TRIGGER_TYPE_BEFORE,
-							 EVENTS_OF_ROWS},
-	[TVIEW_TRIGGER_END] = {"zzz_tview_mark_end", false, TRIGGER_TYPE_AFTER,
 						   EVENTS_OF_ROWS},
 	[TVIEW_TRIGGER_TRUNCATE] = {"0tview_mark_truncate", false,
 								TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_TRUNCATE}};

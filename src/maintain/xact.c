@@ -24,6 +24,7 @@
 #include "cache/pending.h"
 #include "cache/reader.h"
 #include "cache/settle.h"
+#include "cache/statement.h"
 #include "cache/stop.h"
 #include "cache/wake.h"
 #include "cache/writer.h"
@@ -300,6 +301,7 @@ end_transaction(bool commit)
 		run_end_action(lfirst(lc), commit);
 	unbar_stores(end_actions);
 	end_actions = NIL;
+	tview_statement_clear();
 	tview_pending_clear();
 }
 
@@ -378,12 +380,12 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId subid,
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		tview_reader_abort();
-		tview_pending_end_level(GetCurrentTransactionNestLevel(), false);
+		tview_statement_end_level(GetCurrentTransactionNestLevel(), false);
 		abort_actions(subid);
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
-		tview_pending_end_level(GetCurrentTransactionNestLevel(), true);
+		tview_statement_end_level(GetCurrentTransactionNestLevel(), true);
 		foreach(lc, end_actions)
 		{
 			EndAction *action = lfirst(lc);

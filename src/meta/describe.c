@@ -35,7 +35,7 @@
 /* ---- triggers ---- */
 
 const char *const tview_meta_trigger_functions[TVIEW_TRIGGER_COUNT] = {
-	"mark_row", "mark_statement_begin", "mark_statement_end", "mark_truncate"};
+	"mark_row", "mark_truncate"};
 
 bool
 tview_meta_wants_trigger(char relkind, TviewTriggerKind kind)

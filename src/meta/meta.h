@@ -211,12 +211,10 @@ extern Oid tview_meta_table_server(Oid relid);
 typedef enum TviewTriggerKind
 {
 	TVIEW_TRIGGER_ROW,
-	TVIEW_TRIGGER_BEGIN,
-	TVIEW_TRIGGER_END,
 	TVIEW_TRIGGER_TRUNCATE
 } TviewTriggerKind;
 
-#define TVIEW_TRIGGER_COUNT 4
+#define TVIEW_TRIGGER_COUNT 2
 
 /* Names of their functions in schema tview, and their oids. */
 extern const char *const tview_meta_trigger_functions[TVIEW_TRIGGER_COUNT];
