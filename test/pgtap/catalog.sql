@@ -13,7 +13,7 @@ SELECT is((SELECT count(*) FROM pg_foreign_data_wrapper WHERE fdwname = 'tview_f
 SELECT bag_eq(
 	$$SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'tview'::regnamespace$$,
 	ARRAY['tview.fdw_handler()', 'tview.fdw_validator(text[],oid)', 'tview.discard_row()',
-		'tview.mark_row()', 'tview.mark_statement_begin()', 'tview.mark_statement_end()', 'tview.mark_truncate()',
+		'tview.mark_row()', 'tview.mark_truncate()',
 		'tview.definition(regclass)', 'tview.reset(text)', 'tview.refresh(regclass)', 'tview.verify(regclass)',
 		'tview.store_stats()', 'tview.cache_statistics()', 'tview.build_progress()', 'tview.column_names(oid,smallint[])',
 		'tview.event_command_start()', 'tview.event_command_end()', 'tview.event_sql_drop()', 'tview.event_table_rewrite()'],
@@ -57,7 +57,7 @@ SELECT schema_privs_are('tview', 'regress_tview_nobody', ARRAY['USAGE']);
 SELECT table_privs_are('tview', v, 'regress_tview_nobody', ARRAY['SELECT']) FROM unnest(ARRAY['store', 'cache_stats', 'progress', 'lineage', 'status']) v;
 SELECT table_privs_are('tview', t, 'regress_tview_nobody', ARRAY[]::text[]) FROM unnest(ARRAY['tviews', 'sources']) t;
 SELECT is(has_function_privilege('regress_tview_nobody', f, 'EXECUTE'), false, f || ' is for nobody else')
-FROM unnest(ARRAY['tview.mark_row()', 'tview.mark_statement_begin()', 'tview.mark_statement_end()', 'tview.mark_truncate()', 'tview.discard_row()',
+FROM unnest(ARRAY['tview.mark_row()', 'tview.mark_truncate()', 'tview.discard_row()',
 	'tview.event_command_start()', 'tview.event_command_end()', 'tview.event_sql_drop()', 'tview.event_table_rewrite()']) f;
 SELECT is(has_function_privilege('regress_tview_nobody', f, 'EXECUTE'), true, f || ' may be called')
 FROM unnest(ARRAY['tview.definition(regclass)', 'tview.reset(text)', 'tview.refresh(regclass)', 'tview.verify(regclass)']) f;
@@ -82,7 +82,7 @@ SELECT columns_are('app', 'tv_x', ARRAY['pk_x', 'id', 'name']);
 SELECT is((SELECT ftoptions FROM pg_foreign_table WHERE ftrelid = 'app.tv_x'::regclass), '{view=app.v_x,key=pk_x}', 'its options name the view and the key');
 SELECT is(count(*), 1::bigint, 'it depends on its view') FROM pg_depend WHERE objid = 'app.tv_x'::regclass AND refobjid = 'app.v_x'::regclass AND deptype = 'n';
 SELECT bag_eq($$SELECT tgfoid::regproc::text, tgenabled::text, tgisinternal FROM pg_trigger WHERE tgrelid = 'app.tb_x'::regclass$$,
-	$$VALUES ('tview.mark_row', 'A', true), ('tview.mark_statement_begin', 'A', true), ('tview.mark_statement_end', 'A', true), ('tview.mark_truncate', 'A', true)$$,
+	$$VALUES ('tview.mark_row', 'A', true), ('tview.mark_truncate', 'A', true)$$,
 	'its base has triggers that fire always and that pg_dump passes over');
 SELECT is((SELECT count(*) FROM tview.status), 1::bigint, 'status has it');
 SELECT is((SELECT count(*) FROM tview.lineage), 1::bigint, 'lineage has it');

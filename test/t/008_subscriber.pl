@@ -21,6 +21,20 @@ create_tviews($publisher, 'postgres');
 load_schema($subscriber, 'postgres');
 $subscriber->safe_psql('postgres', 'TRUNCATE app.tb_user, app.tb_post, app.tb_comment');
 create_tviews($subscriber, 'postgres');
+# triggers that compare, before the rows that a command changes are marked
+$subscriber->safe_psql('postgres', <<~'SQL');
+	CREATE TABLE public.seen (what text, differences bigint);
+	CREATE FUNCTION public.look() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		INSERT INTO public.seen SELECT TG_WHEN || ' ' || TG_OP, count(*) FROM (
+			(TABLE app.tv_user EXCEPT ALL TABLE app.v_user) UNION ALL (TABLE app.v_user EXCEPT ALL TABLE app.tv_user)) d;
+		IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+		RETURN NEW;
+	END $$;
+	CREATE TRIGGER "!before" BEFORE INSERT OR UPDATE OR DELETE ON app.tb_user FOR EACH ROW EXECUTE FUNCTION public.look();
+	CREATE TRIGGER "!after" AFTER INSERT OR UPDATE OR DELETE ON app.tb_user FOR EACH ROW EXECUTE FUNCTION public.look();
+	ALTER TABLE app.tb_user ENABLE ALWAYS TRIGGER "!before", ENABLE ALWAYS TRIGGER "!after";
+SQL
 my $session = $subscriber->background_psql('postgres', on_error_stop => 0);
 is(check_in($session), '', 'nothing is replicated yet');
 
@@ -31,6 +45,7 @@ $subscriber->safe_psql('postgres', sprintf("CREATE SUBSCRIPTION everything CONNE
 $subscriber->wait_for_subscription_sync($publisher, 'everything');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM app.tb_post'), '100', 'the first copy has arrived');
 is_equal($subscriber, 'postgres', 'after the first copy');
+is(seen(), 'AFTER INSERT 0, BEFORE INSERT 0', 'triggers within the first copy');
 is(check_in($session), '', 'after the first copy: a session from before');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM tview.tviews t JOIN pg_foreign_table f ON f.ftrelid = t.relid'),
 	'5', 'the subscriber knows its own TVIEWs');
@@ -44,6 +59,7 @@ for my $round (1 .. 5)
 	is_equal($subscriber, 'postgres', "round $round: the subscriber");
 	is(check_in($session, 'post', 'comment'), '', "round $round: a session from before");
 }
+like(seen(), qr/^AFTER \w+ 0(, (AFTER|BEFORE) \w+ 0)+$/, 'triggers while changes are applied');
 is($subscriber->safe_psql('postgres', "SELECT count(*) FROM app.tb_post"),
 	$publisher->safe_psql('postgres', "SELECT count(*) FROM app.tb_post"), 'all was applied');
 is($subscriber->safe_psql('postgres', "SELECT md5(string_agg(data::text, ' ' ORDER BY pk_post)) FROM app.tv_post"),
@@ -70,3 +86,11 @@ $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION everything');
 $_->stop for $subscriber, $publisher;
 
 done_testing();
+
+# What the triggers have seen since the last time: commands, and differences.
+sub seen
+{
+	return $subscriber->safe_psql('postgres', q{
+		WITH s AS (DELETE FROM public.seen RETURNING *)
+		SELECT string_agg(t::text, ', ' ORDER BY t) FROM (SELECT what || ' ' || sum(differences) AS t FROM s GROUP BY what) t;});
+}
