@@ -358,10 +358,12 @@ CREATE FUNCTION chk.differ(pk int) RETURNS bool LANGUAGE plpgsql STABLE PARALLEL
 BEGIN
 	RETURN (SELECT t.name FROM app.tv_user t WHERE t.pk_user = pk) IS DISTINCT FROM (SELECT v.name FROM app.v_user v WHERE v.pk_user = pk);
 END $$;
+SELECT chk.differences();
 BEGIN;
 UPDATE app.tb_user SET name = 'before the workers';
 SELECT count(*) FROM app.tb_user WHERE chk.differ(pk_user);
 COMMIT;
+SELECT chk.differences();
 CREATE FUNCTION chk.count_in_workers() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT count(*) FROM app.tb_user WHERE chk.differ(pk_user));
