@@ -2,6 +2,8 @@
  * hook.c
  *		See hook.h.
  *
+ * Which statements are changing tables
+ *
  * Every statement passes here, so what is done for one that changes nothing is
  * a comparison.  For the others one entry is made, whose table is looked at by
  * the rare reader that finds it (cache/statement.h).
@@ -13,17 +15,32 @@
  * A statement on several tables (partitions, children, data-modifying WITH) or
  * on a partitioned one, of which the executor finds the partition, stands for
  * every table that is locked for writing.
+ *
+ * Marking at once
+ *
+ * To fire a row trigger, PostgreSQL queues the row, and fetches both images of
+ * it again at the end of the statement, which costs several times what marking
+ * it does.  Whether a trigger fires at all, its condition (WHEN) says, as soon
+ * as the row is changed.  So the statement's copy of our trigger gets a
+ * condition that marks the row and is never true.  Where none was set, the
+ * trigger fires: in statements that began before the library was loaded, for
+ * rows that are routed to a partition, COPY, subscriptions.
  */
 #include "postgres.h"
 
 #include "cache/statement.h"
 #include "catalog/pg_class.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "maintain/hook.h"
+#include "maintain/mark.h"
+#include "maintain/trigger.h"
 #include "parser/parsetree.h"
 #include "tcop/pquery.h"
 #include "tcop/utility.h"
+#include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/rel.h"
 
 static ExecutorStart_hook_type next_start = NULL;
 static ExecutorFinish_hook_type next_finish = NULL;
@@ -43,17 +60,66 @@ find_table(const PlannedStmt *statement)
 													   : entry->relid;
 }
 
+/*
+ * Stands for the row trigger's condition, which is looked at as soon as a row
+ * is changed: marks it, and says that the trigger need not fire.
+ */
+static Datum
+mark_at_once(ExprState *state, ExprContext *context, bool *isnull)
+{
+	TupleTableSlot *before = context->ecxt_innertuple;
+	TupleTableSlot *after = context->ecxt_outertuple;
+
+	tview_mark_change(state->evalfunc_private, TupIsNull(before) ? NULL : before,
+					  TupIsNull(after) ? NULL : after);
+	*isnull = false;
+	return BoolGetDatum(false);
+}
+
+/* Gives the table's row trigger its condition, in this statement only. */
+static void
+set_condition(EState *estate, ResultRelInfo *result)
+{
+	static char text[] = ""; /* is there, and is never parsed */
+	TriggerDesc *triggers = result->ri_TrigDesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger *trigger = &triggers->triggers[i];
+		ExprState *state;
+
+		if (!trigger->tgisinternal || trigger->tgqual != NULL ||
+			strncmp(trigger->tgname, TVIEW_TRIGGER_ROW_NAME,
+					strlen(TVIEW_TRIGGER_ROW_NAME)) != 0)
+			continue;
+		state =
+			MemoryContextAllocZero(estate->es_query_cxt, sizeof(ExprState));
+		state->type = T_ExprState;
+		state->flags = EEO_FLAG_IS_QUAL;
+		state->evalfunc = mark_at_once;
+		state->evalfunc_private = result->ri_RelationDesc;
+		result->ri_TrigWhenExprs[i] = state;
+		trigger->tgqual = text;
+	}
+}
+
 static void
 start_executor(QueryDesc *query, int eflags)
 {
-	if (query->plannedstmt->resultRelations != NIL &&
-		!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	bool changes = query->plannedstmt->resultRelations != NIL &&
+		!(eflags & EXEC_FLAG_EXPLAIN_ONLY);
+	ListCell *lc;
+
+	if (changes)
 		tview_statement_begin(eflags & EXEC_FLAG_SKIP_TRIGGERS ? NULL : query,
 							  find_table(query->plannedstmt));
 	if (next_start)
 		next_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	if (changes)
+		foreach(lc, query->estate->es_opened_result_relations)
+			set_condition(query->estate, lfirst(lc));
 }
 
 static void

@@ -67,9 +67,25 @@ get_value(const Image *image, AttrNumber attno, Datum *value)
 }
 
 /*
- * True when both images have bitwise the same value; a TOAST pointer equals
- * itself only.
+ * True when both values have the same bytes, whatever their headers look like:
+ * a new value is not in its stored form yet.  A TOAST pointer equals itself
+ * only.
  */
+static bool
+same_varlena(Datum a, Datum b)
+{
+	const struct varlena *x = (struct varlena *) DatumGetPointer(a);
+	const struct varlena *y = (struct varlena *) DatumGetPointer(b);
+
+	if (VARATT_IS_EXTERNAL(x) || VARATT_IS_EXTERNAL(y))
+		return datumIsEqual(a, b, false, -1);
+	if (VARATT_IS_COMPRESSED(x) || VARATT_IS_COMPRESSED(y))
+		return datum_image_eq(a, b, false, -1);
+	return VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) &&
+		memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0;
+}
+
+/* True when both images have the same value, byte by byte. */
 static inline bool
 same_value(const Image *a, const Image *b, AttrNumber attno)
 {
@@ -83,6 +99,8 @@ same_value(const Image *a, const Image *b, AttrNumber attno)
 		return null_a && null_b;
 	if (att->attbyval)
 		return value_a == value_b;
+	if (att->attlen == -1)
+		return same_varlena(value_a, value_b);
 	return datumIsEqual(value_a, value_b, false, att->attlen);
 }
 
@@ -186,26 +204,13 @@ mark_touch(const TviewBase *base)
 	add_mark(base->serverid, &mark);
 }
 
-Datum
-tview_mark_row(PG_FUNCTION_ARGS)
+void
+tview_mark_change(Relation rel, TupleTableSlot *before, TupleTableSlot *after)
 {
-	TriggerData *data = get_trigger(fcinfo, "tview.mark_row");
-	TupleDesc tupdesc = RelationGetDescr(data->tg_relation);
-	TviewBase *base = tview_meta_base(RelationGetRelid(data->tg_relation));
-	bool inserted = TRIGGER_FIRED_BY_INSERT(data->tg_event);
-	bool updated = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
-	Image old;
-	Image new;
+	TviewBase *base = tview_meta_base(RelationGetRelid(rel));
+	Image old = {.tuple = before, .tupdesc = RelationGetDescr(rel)};
+	Image new = {.tuple = after, .tupdesc = RelationGetDescr(rel)};
 
-	tview_statement_note_row();
-	if (base == NULL)
-		return PointerGetDatum(NULL);
-	old.tupdesc = new.tupdesc = tupdesc;
-	old.tuple = inserted ? NULL : data->tg_trigslot;
-	if (inserted)
-		new.tuple = data->tg_trigslot;
-	else
-		new.tuple = updated ? data->tg_newslot : NULL;
 	for (; base; base = base->next)
 	{
 		/* most rows of a large statement come to this */
@@ -224,6 +229,24 @@ tview_mark_row(PG_FUNCTION_ARGS)
 		if (new.tuple)
 			mark_image(base, &new, &old);
 	}
+}
+
+Datum
+tview_mark_row(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = get_trigger(fcinfo, "tview.mark_row");
+	TupleTableSlot *before = data->tg_trigslot;
+	TupleTableSlot *after = NULL;
+
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+	{
+		before = NULL;
+		after = data->tg_trigslot;
+	}
+	else if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		after = data->tg_newslot;
+	tview_statement_note_row();
+	tview_mark_change(data->tg_relation, before, after);
 	return PointerGetDatum(NULL);
 }
 

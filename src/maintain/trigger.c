@@ -39,7 +39,7 @@ static const struct
 	int16 timing;
 	int16 events;
 } triggers[TVIEW_TRIGGER_COUNT] = {
-	[TVIEW_TRIGGER_ROW] = {"0tview_mark_row", true, TRIGGER_TYPE_AFTER,
+	[TVIEW_TRIGGER_ROW] = {TVIEW_TRIGGER_ROW_NAME, true, TRIGGER_TYPE_AFTER,
 						   EVENTS_OF_ROWS},
 	[TVIEW_TRIGGER_TRUNCATE] = {"0tview_mark_truncate", false,
 								TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_TRUNCATE}};

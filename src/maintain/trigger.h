@@ -9,6 +9,9 @@
 
 #include "nodes/pg_list.h"
 
+/* The row trigger's name, without the oid behind it. */
+#define TVIEW_TRIGGER_ROW_NAME "0tview_mark_row"
+
 /*
  * Brings the triggers of the tables (oids; those that are gone are passed
  * over) to what tview.sources says: makes missing ones, sets those that fire
