@@ -30,6 +30,7 @@
 
 #include "cache/statement.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "maintain/hook.h"
@@ -70,7 +71,8 @@ mark_at_once(ExprState *state, ExprContext *context, bool *isnull)
 	TupleTableSlot *before = context->ecxt_innertuple;
 	TupleTableSlot *after = context->ecxt_outertuple;
 
-	tview_mark_change(state->evalfunc_private, TupIsNull(before) ? NULL : before,
+	tview_mark_change(state->evalfunc_private,
+					  TupIsNull(before) ? NULL : before,
 					  TupIsNull(after) ? NULL : after);
 	*isnull = false;
 	return BoolGetDatum(false);
@@ -88,7 +90,9 @@ set_condition(EState *estate, ResultRelInfo *result)
 		Trigger *trigger = &triggers->triggers[i];
 		ExprState *state;
 
-		if (!trigger->tgisinternal || trigger->tgqual != NULL ||
+		if (!trigger->tgisinternal || !TRIGGER_FOR_ROW(trigger->tgtype) ||
+			trigger->tgname[0] != TVIEW_TRIGGER_ROW_NAME[0] ||
+			trigger->tgqual != NULL ||
 			strncmp(trigger->tgname, TVIEW_TRIGGER_ROW_NAME,
 					strlen(TVIEW_TRIGGER_ROW_NAME)) != 0)
 			continue;

@@ -300,6 +300,14 @@ SELECT * FROM chk.plans('SELECT * FROM app.tv_user');
 ROLLBACK;
 SELECT * FROM chk.plans('SELECT * FROM app.tv_user');
 
+-- values that stay as they are are not marked, though a new value is not in its stored form yet
+SELECT marks_pending AS before FROM tview.store \gset
+UPDATE app.tb_user SET name = name || '', pk_user = pk_user + 0;
+SELECT marks_pending - :before AS marks FROM tview.store;
+UPDATE app.tb_user SET name = upper(name) WHERE pk_user = 3;
+SELECT marks_pending - :before AS marks FROM tview.store;
+SELECT chk.differences();
+
 -- ---- sessions whose first use of the library is such a read ----
 TRUNCATE chk.seen;
 \c
