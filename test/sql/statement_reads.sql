@@ -13,6 +13,11 @@ CREATE TABLE app.tb_event_low PARTITION OF app.tb_event FOR VALUES FROM (0) TO (
 CREATE TABLE app.tb_event_high PARTITION OF app.tb_event FOR VALUES FROM (100) TO (200);
 CREATE TABLE app.tb_log (pk_log int PRIMARY KEY, line text);
 CREATE TABLE app.tb_log_old (PRIMARY KEY (pk_log)) INHERITS (app.tb_log);
+-- rows that an action of a foreign key moves to another partition
+CREATE TABLE app.tb_part (pk_part int NOT NULL, fk_user int REFERENCES app.tb_user ON UPDATE CASCADE ON DELETE CASCADE) PARTITION BY RANGE (fk_user);
+CREATE TABLE app.tb_part_low PARTITION OF app.tb_part FOR VALUES FROM (0) TO (1000);
+CREATE TABLE app.tb_part_high PARTITION OF app.tb_part FOR VALUES FROM (1000) TO (2000);
+CREATE UNIQUE INDEX ON app.tb_part_high (pk_part);
 CREATE TABLE app.tb_other (pk_other int PRIMARY KEY, what text);
 INSERT INTO app.tb_user SELECT n, 'u' || n FROM generate_series(1, 6) n;
 INSERT INTO app.tb_post SELECT n, (n + 1) / 2, 't' || n FROM generate_series(1, 12) n;
@@ -27,6 +32,7 @@ CREATE VIEW app.v_event AS SELECT e.pk_event, e.what FROM app.tb_event e;
 CREATE VIEW app.v_low AS SELECT e.pk_event AS pk_low, e.what FROM app.tb_event_low e;
 CREATE VIEW app.v_log AS SELECT l.pk_log, l.line FROM app.tb_log l;
 CREATE VIEW app.v_old AS SELECT l.pk_log AS pk_old, l.line FROM app.tb_log_old l;
+CREATE VIEW app.v_high AS SELECT p.pk_part AS pk_high, p.fk_user FROM app.tb_part_high p;
 IMPORT FOREIGN SCHEMA app FROM SERVER tviews INTO app;
 -- compares all TVIEWs with their views, as a whole and by key
 CREATE FUNCTION chk.differences() RETURNS int LANGUAGE plpgsql AS $$
@@ -35,7 +41,7 @@ DECLARE
 	n int;
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['user', 'post', 'event', 'low', 'log', 'old'] LOOP
+	FOREACH t IN ARRAY ARRAY['user', 'post', 'event', 'low', 'log', 'old', 'high'] LOOP
 		EXECUTE format('SELECT count(*) FROM ((TABLE app.tv_%1$s EXCEPT ALL TABLE app.v_%1$s) UNION ALL (TABLE app.v_%1$s EXCEPT ALL TABLE app.tv_%1$s)) d', t) INTO n;
 		total := total + n;
 		EXECUTE format('SELECT count(*) FROM generate_series(0, 200) i'
@@ -109,6 +115,7 @@ UPDATE app.tb_event SET what = chk.peek(what || '+', 'UPDATE whole');
 UPDATE app.tb_event SET what = chk.peek(what || '+', 'UPDATE whole, one part') WHERE pk_event < 50;
 UPDATE app.tb_event_low SET what = chk.peek(what || '+', 'UPDATE part');
 UPDATE app.tb_event SET pk_event = chk.peek(pk_event + 95, 'UPDATE moves') WHERE pk_event < 30;
+UPDATE app.tb_event SET pk_event = chk.peek(pk_event - 100, 'UPDATE moves back') WHERE pk_event BETWEEN 106 AND 115;
 DELETE FROM app.tb_event WHERE pk_event % 3 = 1 AND chk.peek(true, 'DELETE whole');
 MERGE INTO app.tb_event e USING generate_series(40, 140, 5) n ON n = e.pk_event
 	WHEN MATCHED THEN UPDATE SET what = chk.peek('merged'::text, 'MERGE whole')
@@ -165,6 +172,14 @@ COPY app.tb_event FROM STDIN;
 4	copied
 197	copied
 \.
+SET chk.label = 'moved by a cascade';
+CREATE TRIGGER "!AFTER_row" AFTER INSERT OR UPDATE OR DELETE ON app.tb_part_high FOR EACH ROW EXECUTE FUNCTION chk.look();
+INSERT INTO app.tb_user SELECT n, 'moves' FROM generate_series(61, 63) n;
+INSERT INTO app.tb_part SELECT n, n FROM generate_series(61, 63) n;
+ALTER TABLE app.tb_user DISABLE TRIGGER USER;
+UPDATE app.tb_user SET pk_user = pk_user + 1000 WHERE pk_user BETWEEN 61 AND 63;
+ALTER TABLE app.tb_user ENABLE TRIGGER USER;
+DELETE FROM app.tb_user WHERE pk_user > 1000;
 -- two statements that do not know of each other
 SET chk.label = 'nested';
 CREATE FUNCTION chk.nest() RETURNS trigger LANGUAGE plpgsql AS $$
