@@ -3,8 +3,9 @@
  *		Which tables the statements of this backend are changing right now.
  *
  * Between the first row that a statement changes and its AFTER triggers, rows
- * are changed and not marked yet.  Whoever reads a TVIEW then, in a function
- * that the statement calls, must run the view and store nothing.
+ * may be changed and not marked yet: those that are not marked at once (see
+ * maintain/hook.c).  Whoever reads a TVIEW then, in a function that the
+ * statement calls, must run the view and store nothing.
  *
  * Executor hooks (maintain/hook.c) say when a statement begins and ends.  What
  * no hook has announced is looked for in the locks: who changes a table holds
