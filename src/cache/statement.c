@@ -14,6 +14,8 @@
  *	  and workers of other extensions may as well.
  *	- for the rest of a session in which a row was changed by a statement that
  *	  nobody had announced.
+ *	- for a table that the transaction has locked for writing without any
+ *	  statement that was announced for it.
  *
  * A parallel worker does not know its leader's statements, nor its marks: when
  * the transaction has written at all, the view is run.
@@ -40,6 +42,13 @@ static Statement *statements = NULL;
 static int nstatements = 0;
 static int allocated = 0;
 
+/* Tables that were announced in this transaction. */
+#define ANNOUNCED_MAX 32
+
+static Oid announced[ANNOUNCED_MAX];
+static int nannounced = 0;
+static bool all_announced = false; /* some statement stood for any table */
+
 /* When the command began that loaded the library; DT_NOBEGIN: it is over. */
 static TimestampTz loaded_at = DT_NOBEGIN;
 static bool missed_one = false; /* a statement was not announced */
@@ -48,6 +57,8 @@ void
 tview_statement_init(void)
 {
 	loaded_at = GetCurrentStatementStartTimestamp();
+	/* in this transaction there may have been some before */
+	all_announced = true;
 }
 
 /* True when the relation is on the list, and stays for as long. */
@@ -73,11 +84,31 @@ make_room(void)
 	allocated = wanted;
 }
 
+static bool
+is_announced(Oid relid)
+{
+	for (int i = 0; i < nannounced; i++)
+		if (announced[i] == relid)
+			return true;
+	return all_announced;
+}
+
+/* Notes it for the rest of the transaction. */
+static void
+note_announced(Oid relid)
+{
+	if (!OidIsValid(relid) || nannounced == ANNOUNCED_MAX)
+		all_announced = true;
+	else if (!is_announced(relid))
+		announced[nannounced++] = relid;
+}
+
 void
 tview_statement_begin(const void *query, Oid relid)
 {
 	int level = GetCurrentTransactionNestLevel();
 
+	note_announced(relid);
 	/* cascades come by the thousand */
 	if (query == NULL && is_listed(relid, level))
 		return;
@@ -125,7 +156,8 @@ tview_statement_end_level(int level, bool commit)
 void
 tview_statement_clear(void)
 {
-	nstatements = 0;
+	nstatements = nannounced = 0;
+	all_announced = false;
 }
 
 void
@@ -169,11 +201,12 @@ bool
 tview_statement_changes_any(const Oid *relids, int n)
 {
 	bool doubt = is_in_doubt();
+	bool writes = TransactionIdIsValid(GetTopTransactionIdIfAny());
 
-	if (nstatements == 0 && !doubt)
+	if (nstatements == 0 && !doubt && !writes)
 		return false;
 	if (IsParallelWorker())
-		return TransactionIdIsValid(GetTopTransactionIdIfAny());
+		return writes;
 	for (int i = 0; i < nstatements; i++)
 	{
 		if (!OidIsValid(statements[i].relid))
@@ -182,8 +215,8 @@ tview_statement_changes_any(const Oid *relids, int n)
 			if (statements[i].relid == relids[j])
 				return true;
 	}
-	for (int j = 0; doubt && j < n; j++)
-		if (is_locked(relids[j]))
+	for (int j = 0; j < n; j++)
+		if ((doubt || !is_announced(relids[j])) && is_locked(relids[j]))
 			return true;
 	return false;
 }

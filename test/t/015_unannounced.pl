@@ -33,12 +33,21 @@ is_equal($node, 'postgres', 'at first');
 # the library is there, and not in doubt
 my $session = $node->background_psql('postgres');
 is(check_in($session, 'user'), '', 'a session');
+# a table that is locked without having been announced
+$session->query_safe(q{SELECT unannounced($$UPDATE app.tb_user SET name = peek('at once')$$)});
+is(seen(), 'at once 20 0, trigger 20 0', 'a function in the first such statement');
+$session->quit;
+$session = $node->background_psql('postgres');
+is(check_in($session, 'user'), '', 'another session');
 # our trigger notices: those that fire behind it read what is right
 $session->query_safe(q{SELECT unannounced($$UPDATE app.tb_user SET name = 'first'$$)});
 is(seen(), 'trigger 20 0', 'triggers');
 # the next ones are right in each part
 $session->query_safe(q{SELECT unannounced($$UPDATE app.tb_user SET name = peek('update')$$)});
 is(seen(), 'trigger 20 0, update 20 0', 'a function in the next statement');
+$session->query_safe(q{BEGIN; UPDATE app.tb_user SET name = 'before' WHERE pk_user = 1;
+	SELECT unannounced($$UPDATE app.tb_user SET name = peek('behind')$$); COMMIT});
+is(seen(), 'behind 20 0, trigger 21 0', 'and behind a statement that is announced');
 $session->query_safe(q{BEGIN; UPDATE app.tb_user SET name = peek('announced') WHERE pk_user < 3});
 is(check_in($session, 'user'), '', 'within a transaction');
 $session->query_safe(q{COMMIT});
