@@ -316,8 +316,7 @@ tview_empty_for(TviewEmptier *emptier, const TviewMark *mark, bool by_key)
 				status = settle_wild(emptier, state, mark);
 			continue;
 		}
-		of_key = (mark->flags & TVIEW_MARK_HAS_PK) &&
-			state->rootid == mark->rel && state->key_root == mark->keyatt;
+		of_key = tview_mark_has_key_of(mark, state->rootid, state->key_root);
 		if (!by_key &&
 			!(of_key && (mark->flags & TVIEW_MARK_IS_KEY) &&
 			  (state->flags & TVIEW_STATE_OWN_KEY)))

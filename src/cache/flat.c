@@ -8,6 +8,7 @@
 #include "access/heaptoast.h"
 #include "access/toast_internals.h"
 #include "cache/flat.h"
+#include "cache/row.h"
 #include "compat.h"
 
 /* Values of so many bytes are compressed; what TOAST takes for long, too. */
@@ -54,13 +55,11 @@ MinimalTuple
 tview_flat_tuple(const TviewDesc *desc, MinimalTuple tuple)
 {
 	TupleDesc tupdesc = desc->tupdesc;
-	HeapTupleData heap;
+	HeapTupleData heap = tview_row_heap_tuple(tuple);
 	Datum *values;
 	bool *nulls;
 	bool changed = false;
 
-	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
 	if (!HeapTupleHasExternal(&heap) &&
 		(desc->compression == InvalidCompressionMethod ||
 		 tuple->t_len < COMPRESS_FROM))

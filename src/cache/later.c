@@ -18,6 +18,7 @@
 
 #include "access/xlog.h"
 #include "cache/later.h"
+#include "cache/recent.h"
 #include "cache/stop.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -27,7 +28,7 @@
 #define ROW_BYTES_MAX (16 * 1024)
 #define BYTES_MAX (128 * 1024)
 
-#define KEYS_REMEMBERED 1024
+#define ROWS_REMEMBERED 1024
 
 static struct
 {
@@ -39,23 +40,6 @@ static struct
 	int n;
 	TviewReadyRow rows[ROWS_MAX];
 } waiting;
-
-/* Notes that a row waits; true when it did before (lately). */
-static bool
-has_waited(Oid relid, int64 key)
-{
-	static struct
-	{
-		Oid relid;
-		int64 key;
-	} waited[KEYS_REMEMBERED];
-	int at = ((uint64) key + relid) % KEYS_REMEMBERED;
-	bool before = waited[at].relid == relid && waited[at].key == key;
-
-	waited[at].relid = before ? InvalidOid : relid;
-	waited[at].key = key;
-	return before;
-}
 
 static void
 drop_all(void)
@@ -75,17 +59,6 @@ is_of(const TviewHandle *handle)
 		handle->entry == waiting.entry;
 }
 
-/* A copy of words in the current memory context, NULL for none. */
-static const uint64 *
-copy_words(const uint64 *words, uint32 n)
-{
-	uint64 *copy = n > 0 ? palloc(n * sizeof(uint64)) : NULL;
-
-	if (n > 0)
-		memcpy(copy, words, n * sizeof(uint64));
-	return copy;
-}
-
 /*
  * A session that ends in order stores what waits: where each request has a
  * session of its own, no row would ever be stored otherwise.
@@ -103,6 +76,7 @@ keep(const TviewReadyRow *ready, Size bytes)
 {
 	MemoryContext old;
 	TviewReadyRow kept = *ready;
+	TviewRow *row = &kept.row;
 	MinimalTuple tuple;
 
 	if (waiting.context == NULL)
@@ -112,12 +86,12 @@ keep(const TviewReadyRow *ready, Size bytes)
 		before_shmem_exit(store_at_exit, (Datum) 0);
 	}
 	old = MemoryContextSwitchTo(waiting.context);
-	kept.row.tags = copy_words(kept.row.tags, kept.row.ntags);
-	kept.row.covers = copy_words(kept.row.covers, kept.row.ncovers);
-	kept.row.lookups = copy_words(kept.row.lookups, kept.row.nlookups);
-	tuple = palloc(kept.row.size);
-	memcpy(tuple, kept.row.tuple, kept.row.size);
-	kept.row.tuple = tuple;
+	row->tags = tview_row_copy_words(row->tags, row->ntags);
+	row->covers = tview_row_copy_words(row->covers, row->ncovers);
+	row->lookups = tview_row_copy_words(row->lookups, row->nlookups);
+	tuple = palloc(row->size);
+	memcpy(tuple, row->tuple, row->size);
+	row->tuple = tuple;
 	MemoryContextSwitchTo(old);
 	waiting.serverid = ready->handle->serverid;
 	waiting.attachment = ready->handle->attachment;
@@ -131,8 +105,10 @@ tview_later_take(TviewDesc *desc, Snapshot snapshot, TviewFillItem *item)
 {
 	TviewReadyRow ready;
 	Size bytes;
+	static TviewRecentRow waited[ROWS_REMEMBERED];
 
-	if (has_waited(desc->relid, item->key) ||
+	if (tview_recent_note(waited, ROWS_REMEMBERED, desc->relid,
+						  item->key) ||
 		!tview_writer_make_ready(desc, snapshot, item, &ready))
 		return false;
 	bytes = ready.row.size +

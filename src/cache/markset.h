@@ -28,6 +28,14 @@ typedef struct TviewMarkEntry
 
 typedef struct TviewMarkSet TviewMarkSet;
 
+/* True when the mark carries a key of this root, of this column. */
+static inline bool
+tview_mark_has_key_of(const TviewMark *mark, Oid rootid, uint32 key_root)
+{
+	return (mark->flags & TVIEW_MARK_HAS_PK) && mark->rel == rootid &&
+		mark->keyatt == key_root;
+}
+
 /*
  * An empty set whose first mark gets the position; lives in its own child of
  * context.

@@ -540,8 +540,7 @@ visit_carried(const TviewMarkSet *marks, uint64 lower, uint64 tag,
 	{
 		const TviewMark *mark = &entry->mark;
 
-		if ((mark->flags & TVIEW_MARK_HAS_PK) && mark->rel == desc->rootid &&
-			mark->keyatt == (uint16) desc->key_root)
+		if (tview_mark_has_key_of(mark, desc->rootid, desc->key_root))
 			visit(mark->pk, arg);
 	}
 }

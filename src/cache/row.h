@@ -99,4 +99,26 @@ extern TviewStoreStatus tview_row_hollow(TviewTxn *txn, Oid relid, int64 key,
 
 extern bool tview_row_covers(const TviewRow *row, uint64 xid);
 
+/* The tuple of a row as a heap tuple that has no header of its own. */
+static inline HeapTupleData
+tview_row_heap_tuple(MinimalTuple tuple)
+{
+	HeapTupleData heap = {
+		.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET,
+		.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET)};
+
+	return heap;
+}
+
+/* A copy of tags, covers or lookups in the current memory context, or NULL. */
+static inline uint64 *
+tview_row_copy_words(const uint64 *words, uint32 n)
+{
+	uint64 *copy = n > 0 ? palloc(n * sizeof(uint64)) : NULL;
+
+	if (n > 0)
+		memcpy(copy, words, n * sizeof(uint64));
+	return copy;
+}
+
 #endif /* TVIEW_ROW_H */

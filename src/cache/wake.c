@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "cache/recent.h"
 #include "cache/wake.h"
 #include "meta/meta.h"
 #include "meta/option.h"
@@ -158,26 +159,10 @@ is_background(Oid relid)
 	return background;
 }
 
-/* Notes that a row is left to the worker; true when it was noted before. */
-static bool
-was_left(Oid relid, int64 key)
-{
-	static struct
-	{
-		Oid relid;
-		int64 key;
-	} left[ROWS_REMEMBERED];
-	int at = (uint64) key % ROWS_REMEMBERED;
-	bool before = left[at].relid == relid && left[at].key == key;
-
-	left[at].relid = before ? InvalidOid : relid;
-	left[at].key = key;
-	return before;
-}
-
 bool
 tview_wake_takes_rows(Oid serverid, Oid relid, const int64 *keys, int n)
 {
+	static TviewRecentRow left[ROWS_REMEMBERED];
 	TviewHandle *handle = tview_handle_attached(serverid);
 	PGPROC *worker;
 	bool before = false;
@@ -188,7 +173,8 @@ tview_wake_takes_rows(Oid serverid, Oid relid, const int64 *keys, int n)
 	if (worker == NULL || worker == MyProc || !is_background(relid))
 		return false;
 	for (int i = 0; i < n; i++)
-		before = was_left(relid, keys[i]) || before;
+		before =
+			tview_recent_note(left, ROWS_REMEMBERED, relid, keys[i]) || before;
 	return !before;
 }
 

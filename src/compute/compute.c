@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "cache/row.h"
 #include "catalog/pg_type_d.h"
 #include "compat.h"
 #include "compute/compute.h"
@@ -396,17 +397,6 @@ tview_compute_range_try(TviewDesc *desc, Snapshot snapshot, const int64 *keys,
 	return run_guarded(&it);
 }
 
-/* A copy of words, NULL for none. */
-static uint64 *
-copy_words(const uint64 *words, int n)
-{
-	uint64 *copy = n > 0 ? palloc(n * sizeof(uint64)) : NULL;
-
-	if (n > 0)
-		memcpy(copy, words, n * sizeof(uint64));
-	return copy;
-}
-
 TviewFillItem
 tview_compute_lend_item(TviewComputed *computed)
 {
@@ -430,8 +420,8 @@ tview_compute_item(const TviewComputed *computed, TviewFillItem *item)
 	*item = tview_compute_lend_item(&lender);
 	if (item->tuple)
 		item->tuple = tview_compat_copy_tuple(item->tuple);
-	item->tags = copy_words(item->tags, item->ntags);
-	item->lookups = copy_words(item->lookups, item->nlookups);
+	item->tags = tview_row_copy_words(item->tags, item->ntags);
+	item->lookups = tview_row_copy_words(item->lookups, item->nlookups);
 }
 
 bool

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "cache/row.h"
 #include "catalog/pg_type_d.h"
 #include "compat.h"
 #include "compute/compute.h"
@@ -326,12 +327,9 @@ static int64
 tuple_key(MinimalTuple tuple, TupleDesc tupdesc, AttrNumber attno, Oid type,
 		  bool *isnull)
 {
-	HeapTupleData heap;
-	Datum value;
+	HeapTupleData heap = tview_row_heap_tuple(tuple);
+	Datum value = heap_getattr(&heap, attno, tupdesc, isnull);
 
-	heap.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	value = heap_getattr(&heap, attno, tupdesc, isnull);
 	if (*isnull)
 		return 0;
 	return tview_meta_integer(type, value);
@@ -391,11 +389,8 @@ tview_build_open(TviewDesc *desc, Snapshot snapshot, int flags)
 static void
 add_tags(TviewBuild *build, TviewComputed *computed)
 {
-	HeapTupleData heap;
+	HeapTupleData heap = tview_row_heap_tuple(build->tag);
 
-	heap.t_len = build->tag->t_len + MINIMAL_TUPLE_OFFSET;
-	heap.t_data =
-		(HeapTupleHeader) ((char *) build->tag - MINIMAL_TUPLE_OFFSET);
 	heap_deform_tuple(&heap, build->tags_desc, build->values, build->nulls);
 	computed->root_exists = true;
 	tview_tags_add(build->desc, computed, build->values, build->nulls);

@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "executor/executor.h"
 #include "fdw/state.h"
@@ -141,9 +140,7 @@ bool
 tview_match_row(TviewScanState *state, MinimalTuple row)
 {
 	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
-	HeapTupleData tuple = {
-		.t_len = row->t_len + MINIMAL_TUPLE_OFFSET,
-		.t_data = (HeapTupleHeader) ((char *) row - MINIMAL_TUPLE_OFFSET)};
+	HeapTupleData tuple = tview_row_heap_tuple(row);
 	MemoryContext old;
 	bool result = true;
 

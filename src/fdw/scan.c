@@ -246,9 +246,7 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 static HeapTuple
 as_heap_tuple(TviewScanState *state, MinimalTuple row)
 {
-	state->tuple.t_len = row->t_len + MINIMAL_TUPLE_OFFSET;
-	state->tuple.t_data =
-		(HeapTupleHeader) ((char *) row - MINIMAL_TUPLE_OFFSET);
+	state->tuple = tview_row_heap_tuple(row);
 	ItemPointerSetInvalid(&state->tuple.t_self);
 	state->tuple.t_tableOid = state->desc->relid;
 	return &state->tuple;

@@ -282,7 +282,6 @@ tview_ring_word(TviewStore *store, _Atomic uint64_t *word, uint64_t otherwise)
 		: tview_ring_open_word(store, sealed, otherwise, place);
 }
 
-
 /* ---- env.c ---- */
 
 extern TviewStoreStatus tview_env_open(TviewStore *store, bool create);

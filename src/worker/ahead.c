@@ -14,7 +14,6 @@
 
 #define MARKS_MAX 65536 /* at a time */
 #define KEYS_MAX 1000000
-#define FLUSH_FROM 64 /* marks worth a write to the disk */
 
 /* How far the log of which epoch has been looked through. */
 static uint64 seen_entry = 0;
@@ -36,7 +35,7 @@ static Range
 take_range(TviewHandle *handle, uint64 from, uint64 tail)
 {
 	Range range = {handle->marks, from, from};
-	bool flush = tail - from >= FLUSH_FROM;
+	bool flush = tail - from >= TVIEW_FLUSH_FROM;
 	TviewSnapshot snapshot;
 
 	tview_visibility_init(&snapshot, GetActiveSnapshot());
@@ -143,8 +142,7 @@ find_keys(TviewHandle *handle, const TviewDesc *desc, const Range *range)
 		if ((mark->flags & (TVIEW_MARK_ALL | TVIEW_MARK_TOUCH)) ||
 			!is_source(desc, mark->rel))
 			continue;
-		if ((mark->flags & TVIEW_MARK_HAS_PK) && mark->rel == desc->rootid &&
-			mark->keyatt == (uint16) desc->key_root)
+		if (tview_mark_has_key_of(mark, desc->rootid, desc->key_root))
 		{
 			if (found->n == lengthof(found->keys))
 				hand_over(found);

@@ -13,6 +13,8 @@
 
 #include "cache/handle.h"
 
+#define TVIEW_FLUSH_FROM 64 /* marks worth a write to the disk */
+
 /*
  * Looks through marks that it has not looked at before, as far as the active
  * snapshot sees their transactions ended, and gives the keys of the rows that

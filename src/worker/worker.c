@@ -33,7 +33,6 @@
 #define LINGER_MS 2000 /* without work, then the worker ends */
 #define RETRY_MS 100   /* while marks wait for an old snapshot */
 #define MANY_ROWS 2048 /* emptied in one round */
-#define FLUSH_FROM 64  /* marks worth a write to the disk */
 
 PGDLLEXPORT void tview_worker_main(Datum arg);
 
@@ -65,7 +64,7 @@ static bool
 settle(TviewHandle *handle, bool *many)
 {
 	TviewSettleBudget budget = {
-		.marks = 8192, .rows = 10000, .flush_from = FLUSH_FROM};
+		.marks = 8192, .rows = 10000, .flush_from = TVIEW_FLUSH_FROM};
 	TviewHollowed *hollowed = tview_refresh_hollowed();
 	bool moved;
 
