@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/prep.h"
+#include "parser/parse_relation.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -242,6 +243,38 @@ tview_compat_upper_path(PlannerInfo *root, RelOptInfo *rel, PathTarget *target,
 #else
 	return create_foreign_upper_path(root, rel, target, rows, startup, total,
 									 NIL, NULL, private);
+#endif
+}
+
+/*
+ * Completes the scan of the query's only relation, whose conditions are its
+ * own, as the planner does.
+ */
+static inline void
+tview_compat_complete_scan(ForeignScan *scan, Query *query, Oid serverid)
+{
+	scan->operation = CMD_SELECT;
+	scan->fs_server = serverid;
+	scan->fs_relids = bms_make_singleton(1);
+#if PG_VERSION_NUM >= 160000
+	scan->fs_base_relids = bms_make_singleton(1);
+	scan->checkAsUser =
+		getRTEPermissionInfo(query->rteperminfos,
+							 linitial_node(RangeTblEntry, query->rtable))
+			->checkAsUser;
+#endif
+}
+
+/* Adds what the planner has noted elsewhere in earlier versions. */
+static inline void
+tview_compat_complete_statement(PlannedStmt *statement,
+								const PlannerGlobal *glob)
+{
+#if PG_VERSION_NUM >= 160000
+	statement->permInfos = glob->finalrteperminfos;
+#endif
+#if PG_VERSION_NUM >= 180000
+	statement->unprunableRelids = bms_copy(glob->allRelids);
 #endif
 }
 

@@ -10,6 +10,7 @@
 #include "cache/stop.h"
 #include "cache/wake.h"
 #include "fdw/check.h"
+#include "fdw/planner.h"
 #include "fdw/statistic.h"
 #include "fmgr.h"
 #include "maintain/ddl.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	tview_hook_init();
 	tview_ddl_init();
 	tview_statistic_init();
+	tview_planner_init();
 	tview_check_init();
 #ifdef TVIEW_STOP_POINTS
 	tview_stop_init();

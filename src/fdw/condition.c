@@ -38,30 +38,31 @@ skip_relabel(Node *node)
 }
 
 /*
- * Returns the user column of baserel that the node is, or NULL; never throws.
+ * Returns the user column of the relation that the node is, or NULL; never
+ * throws.
  */
 Var *
-tview_condition_column(Node *node, RelOptInfo *baserel)
+tview_condition_column(Node *node, Index relid)
 {
 	Var *var = (Var *) skip_relabel(node);
 
 	if (var == NULL || !IsA(var, Var) ||
-		var->varno != (int) baserel->relid ||
-		var->varlevelsup != 0 || var->varattno <= 0)
+		var->varno != (int) relid || var->varlevelsup != 0 ||
+		var->varattno <= 0)
 		return NULL;
 	return var;
 }
 
-/* True when the expression has one value for a whole scan of baserel. */
+/* True when the expression has one value for a whole scan of the relation. */
 static bool
-value_is_stable(PlannerInfo *root, RelOptInfo *baserel, Node *node)
+value_is_stable(PlannerInfo *root, Index relid, Node *node)
 {
 	node = skip_relabel(node);
 	if (IsA(node, Const) || IsA(node, Param))
 		return true;
 	return !contain_volatile_functions(node) &&
 		!contain_subplans(node) &&
-		!bms_is_member(baserel->relid, pull_varnos(root, node));
+		!bms_is_member(relid, pull_varnos(root, node));
 }
 
 /*
@@ -163,8 +164,8 @@ value_type(const TviewMatch *match, Oid opno, Node *value, bool is_array)
  * pushed.
  */
 static bool
-match_opexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
-			 OpExpr *op, TviewMatch *match)
+match_opexpr(PlannerInfo *root, Index relid, TviewDesc *desc, OpExpr *op,
+			 TviewMatch *match)
 {
 	Node *value;
 	Var *column;
@@ -173,11 +174,11 @@ match_opexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 
 	if (list_length(op->args) != 2)
 		return false;
-	column = tview_condition_column(linitial(op->args), baserel);
+	column = tview_condition_column(linitial(op->args), relid);
 	value = lsecond(op->args);
 	if (column == NULL)
 	{
-		column = tview_condition_column(lsecond(op->args), baserel);
+		column = tview_condition_column(lsecond(op->args), relid);
 		value = linitial(op->args);
 		if (column == NULL)
 			return false;
@@ -187,7 +188,7 @@ match_opexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 			return false;
 	}
 	if (!match_operator(desc, column->varattno, opno, op->inputcollid, match) ||
-		!value_is_stable(root, baserel, value))
+		!value_is_stable(root, relid, value))
 		return false;
 
 	match->condition.attno = column->varattno;
@@ -206,7 +207,7 @@ match_opexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 
 /* Matches "column = ANY (array)"; returns false when it cannot be pushed. */
 static bool
-match_arrayexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
+match_arrayexpr(PlannerInfo *root, Index relid, TviewDesc *desc,
 				ScalarArrayOpExpr *op, TviewMatch *match)
 {
 	Var *column;
@@ -214,14 +215,14 @@ match_arrayexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 
 	if (!op->useOr || list_length(op->args) != 2)
 		return false;
-	column = tview_condition_column(linitial(op->args), baserel);
+	column = tview_condition_column(linitial(op->args), relid);
 	value = lsecond(op->args);
 	if (column == NULL ||
 		!match_operator(desc, column->varattno, op->opno, op->inputcollid,
 						match) ||
 		match->condition.strategy != BTEqualStrategyNumber ||
 		!OidIsValid(get_element_type(getBaseType(exprType(value)))) ||
-		!value_is_stable(root, baserel, value))
+		!value_is_stable(root, relid, value))
 		return false;
 
 	match->condition.attno = column->varattno;
@@ -232,6 +233,27 @@ match_arrayexpr(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc,
 	match->value = (Expr *) value;
 	match->clause = (Expr *) op;
 	return OidIsValid(match->condition.valtype);
+}
+
+TviewMatch *
+tview_condition_match(PlannerInfo *root, Index relid, TviewDesc *desc,
+					  Expr *clause)
+{
+	TviewMatch match = {0};
+	TviewMatch *copy;
+
+	if (IsA(clause, OpExpr))
+	{
+		if (!match_opexpr(root, relid, desc, (OpExpr *) clause, &match))
+			return NULL;
+	}
+	else if (!IsA(clause, ScalarArrayOpExpr) ||
+			 !match_arrayexpr(root, relid, desc, (ScalarArrayOpExpr *) clause,
+							  &match))
+		return NULL;
+	copy = palloc(sizeof(TviewMatch));
+	*copy = match;
+	return copy;
 }
 
 /*
@@ -248,31 +270,17 @@ tview_condition_collect(PlannerInfo *root, RelOptInfo *baserel,
 	foreach(lc, rinfos)
 	{
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
-		TviewMatch match = {0};
-		TviewMatch *copy;
+		TviewMatch *match;
 
 		if (rinfo->pseudoconstant ||
 			!restriction_is_securely_promotable(rinfo, baserel))
 			continue;
-		if (IsA(rinfo->clause, OpExpr))
-		{
-			if (!match_opexpr(root, baserel, desc,
-							  (OpExpr *) rinfo->clause, &match))
-				continue;
-		}
-		else if (IsA(rinfo->clause, ScalarArrayOpExpr))
-		{
-			if (!match_arrayexpr(root, baserel, desc,
-								 (ScalarArrayOpExpr *) rinfo->clause, &match))
-				continue;
-		}
-		else
+		match = tview_condition_match(root, baserel->relid, desc,
+									  rinfo->clause);
+		if (match == NULL)
 			continue;
-
-		match.rinfo = rinfo;
-		copy = palloc(sizeof(TviewMatch));
-		*copy = match;
-		matches = lappend(matches, copy);
+		match->rinfo = rinfo;
+		matches = lappend(matches, match);
 	}
 	return matches;
 }

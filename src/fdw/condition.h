@@ -12,14 +12,21 @@
 #include "nodes/pathnodes.h"
 
 /* A clause that can be pushed: tv column, operator, stable expression. */
-typedef struct TviewMatch
+struct TviewMatch
 {
 	TviewCondition condition;
 	Expr *value;		 /* the expression */
 	Expr *clause;		 /* the clause with the column on the left */
-	RestrictInfo *rinfo; /* where it came from */
+	RestrictInfo *rinfo; /* where it came from; NULL: from no list of them */
 	TviewLookup *lookup; /* NULL: it is on the key */
-} TviewMatch;
+};
+
+/*
+ * What the clause is to a scan of the relation, palloc'd; NULL when it cannot
+ * be pushed.
+ */
+extern TviewMatch *tview_condition_match(PlannerInfo *root, Index relid,
+										 TviewDesc *desc, Expr *clause);
 
 /* The matches among a list of RestrictInfos, in their order. */
 extern List *tview_condition_collect(PlannerInfo *root, RelOptInfo *baserel,
@@ -42,6 +49,6 @@ extern bool tview_condition_is_bound(const TviewMatch *match);
  * The own column that an expression is, looking through relabelling; NULL when
  * it is none.
  */
-extern Var *tview_condition_column(Node *node, RelOptInfo *baserel);
+extern Var *tview_condition_column(Node *node, Index relid);
 
 #endif /* TVIEW_CONDITION_H */

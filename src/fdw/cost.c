@@ -72,14 +72,13 @@ tview_cost_fetched(PlannerInfo *root, RelOptInfo *baserel, List *matches)
  * Fills the costs of a scan; charges local filters for every row that is read.
  */
 void
-tview_cost_scan(TviewDesc *desc, RelOptInfo *baserel,
-				const TviewScanShape *shape, Cost *startup, Cost *total)
+tview_cost_scan(const TviewDesc *desc, const QualCost *filter,
+				const PathTarget *target, const TviewScanShape *shape,
+				Cost *startup, Cost *total)
 {
-	QualCost filter = baserel->baserestrictcost;
-	PathTarget *target = baserel->reltarget;
 	Cost run = 0;
 
-	*startup = filter.startup + target->cost.startup;
+	*startup = filter->startup + target->cost.startup;
 	if (desc->bypass != NULL)
 	{
 		*startup += VIEW_STARTUP_COST;
@@ -96,7 +95,7 @@ tview_cost_scan(TviewDesc *desc, RelOptInfo *baserel,
 	}
 
 	run += PAGE_SHARE * seq_page_cost * shape->fetched * target->width / BLCKSZ;
-	run += shape->fetched * (cpu_tuple_cost + filter.per_tuple);
+	run += shape->fetched * (cpu_tuple_cost + filter->per_tuple);
 	run += shape->fetched * shape->nclauses * cpu_operator_cost;
 	if (shape->ordered)
 		run *= ORDERED_FACTOR;

@@ -22,8 +22,12 @@ typedef struct TviewScanShape
 	int nclauses;	/* of the parameterisation, checked per row */
 } TviewScanShape;
 
-/* Fills the startup and the total cost. */
-extern void tview_cost_scan(TviewDesc *desc, RelOptInfo *baserel,
+/*
+ * Fills the startup and the total cost of a scan with these conditions, which
+ * returns that target.
+ */
+extern void tview_cost_scan(const TviewDesc *desc, const QualCost *filter,
+							const PathTarget *target,
 							const TviewScanShape *shape, Cost *startup,
 							Cost *total);
 

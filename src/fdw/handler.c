@@ -21,7 +21,6 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/relcache.h"
 
 PG_FUNCTION_INFO_V1(tview_fdw_handler);
@@ -67,21 +66,27 @@ tview_fdw_handler(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(routine);
 }
 
+/* Compares a callback of the table's wrapper with ours. */
+bool
+tview_handler_owns(Relation rel)
+{
+	return GetFdwRoutineForRelation(rel, false)->GetForeignRelSize ==
+		tviewGetForeignRelSize;
+}
+
 /*
- * Compares a callback of the table's wrapper with ours.  The relation must be
- * a foreign table that the caller has locked, as the planner does.
+ * The relation must be a foreign table that the caller has locked, as the
+ * planner does.
  */
 bool
 tview_handler_is_ours(Oid relid)
 {
 	Relation rel = RelationIdGetRelation(relid);
-	FdwRoutine *routine;
 	bool is_ours;
 
 	if (rel == NULL)
 		return false;
-	routine = GetFdwRoutineForRelation(rel, false);
-	is_ours = routine->GetForeignRelSize == tviewGetForeignRelSize;
+	is_ours = tview_handler_owns(rel);
 	RelationClose(rel);
 	return is_ours;
 }

@@ -7,10 +7,15 @@
 
 #include "postgres.h"
 
+#include "utils/rel.h"
+
 /*
  * True when the foreign table belongs to a wrapper with our handler; cheap and
  * cached.
  */
 extern bool tview_handler_is_ours(Oid relid);
+
+/* The same for a foreign table that is open. */
+extern bool tview_handler_owns(Relation rel);
 
 #endif /* TVIEW_HANDLER_H */

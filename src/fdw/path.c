@@ -53,7 +53,8 @@ add_scan_path(PathSource *source, TviewPathChoice choice, double probes,
 	shape.fetched = fetched;
 	shape.rows = source->rows;
 	shape.nclauses = source->nclauses;
-	tview_cost_scan(source->desc, source->baserel, &shape, &startup, &total);
+	tview_cost_scan(source->desc, &source->baserel->baserestrictcost,
+					source->baserel->reltarget, &shape, &startup, &total);
 	path = tview_compat_scan_path(source->root, source->baserel, source->rows,
 								  startup, total, pathkeys,
 								  source->required_outer,
@@ -268,7 +269,7 @@ static bool
 member_is_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 				 EquivalenceMember *em, void *arg)
 {
-	Var *var = tview_condition_column((Node *) em->em_expr, rel);
+	Var *var = tview_condition_column((Node *) em->em_expr, rel->relid);
 
 	return var != NULL && var->varattno == ((ColumnArg *) arg)->attno;
 }

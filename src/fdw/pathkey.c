@@ -25,7 +25,8 @@ class_has_key(EquivalenceClass *ec, RelOptInfo *baserel, AttrNumber key)
 	foreach(lc, ec->ec_members)
 	{
 		EquivalenceMember *em = lfirst(lc);
-		Var *var = tview_condition_column((Node *) em->em_expr, baserel);
+		Var *var =
+			tview_condition_column((Node *) em->em_expr, baserel->relid);
 
 		if (var != NULL && var->varattno == key)
 			return true;

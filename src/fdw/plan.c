@@ -39,22 +39,25 @@
 /* What PostgreSQL takes a foreign table to have when nobody knows. */
 #define UNKNOWN_ROWS 1000.0
 
-/* True when one of the matches leaves one row at the most. */
-static bool
-is_one_row(const TviewDesc *desc, List *matches)
+const TviewMatch *
+tview_plan_find_unique(const TviewDesc *desc, List *matches)
 {
+	const TviewMatch *found = NULL;
 	ListCell *lc;
 
 	foreach(lc, matches)
 	{
-		TviewMatch *match = lfirst(lc);
+		const TviewMatch *match = lfirst(lc);
 
-		if (desc->single_row && !match->condition.is_array &&
-			match->condition.strategy == BTEqualStrategyNumber &&
-			(match->lookup == NULL || match->lookup->is_unique))
-			return true;
+		if (!desc->single_row || match->condition.is_array ||
+			match->condition.strategy != BTEqualStrategyNumber)
+			continue;
+		if (match->lookup == NULL)
+			return match;
+		if (match->lookup->is_unique && found == NULL)
+			found = match;
 	}
-	return false;
+	return found;
 }
 
 /* Rows of the whole TVIEW, at least 1. */
@@ -87,7 +90,7 @@ tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 												baserel->baserestrictinfo);
 	baserel->fdw_private = relation;
 
-	one_row = is_one_row(relation->desc, relation->matches);
+	one_row = tview_plan_find_unique(relation->desc, relation->matches) != NULL;
 	baserel->tuples = estimate_tuples(relation->desc, baserel, one_row);
 	baserel->rows = 1.0;
 	if (!one_row)
@@ -123,6 +126,15 @@ check_system_columns(const Bitmapset *columns, Oid relid)
 						get_rel_name(relid)),
 				 errhint("Use the key column to tell rows apart.")));
 	}
+}
+
+/* True when a system column is among the columns. */
+static bool
+has_system_column(const Bitmapset *columns)
+{
+	int first = bms_next_member(columns, -1);
+
+	return first >= 0 && first < -FirstLowInvalidHeapAttributeNumber;
 }
 
 /* The last column that is needed, 0 for the whole row. */
@@ -307,6 +319,27 @@ typedef struct PlanClauses
 	bool are_made; /* the pushed ones are made again: exprs has values only */
 } PlanClauses;
 
+/* Takes what a scan by that choice applies of the matches. */
+static void
+take_matches(List *matches, const TviewPathChoice *choice, PlanClauses *result)
+{
+	ListCell *lc;
+
+	*result = (PlanClauses){.are_made = true};
+	result->pushed =
+		tview_condition_pushed(matches, choice->kind, choice->driver);
+	foreach(lc, result->pushed)
+	{
+		TviewMatch *match = lfirst(lc);
+
+		result->exprs = lappend(result->exprs, match->value);
+		result->are_made = result->are_made && is_simple(match);
+	}
+	if (!result->are_made)
+		result->exprs =
+			list_concat(result->exprs, list_clauses(result->pushed));
+}
+
 /*
  * Splits the clauses into those that the scan applies and local ones.  What
  * was matched for the sizes is matched again where clauses may have been
@@ -323,19 +356,7 @@ split_clauses(PlannerInfo *root, RelOptInfo *rel, const TviewPathChoice *choice,
 	List *remaining = NIL;
 	ListCell *lc;
 
-	*result = (PlanClauses){.are_made = true};
-	result->pushed =
-		tview_condition_pushed(matches, choice->kind, choice->driver);
-	foreach(lc, result->pushed)
-	{
-		TviewMatch *match = lfirst(lc);
-
-		result->exprs = lappend(result->exprs, match->value);
-		result->are_made = result->are_made && is_simple(match);
-	}
-	if (!result->are_made)
-		result->exprs =
-			list_concat(result->exprs, list_clauses(result->pushed));
+	take_matches(matches, choice, result);
 	foreach(lc, scan_clauses)
 	{
 		if (!is_pushed(result->pushed, lfirst(lc)))
@@ -375,7 +396,7 @@ only_reads(const PlannerInfo *root)
  * NIL where the slot is to have the relation's columns.
  */
 static List *
-narrow_slot(PlannerInfo *root, RelOptInfo *rel, List *tlist,
+narrow_slot(PlannerInfo *root, Index relid, List *tlist,
 			const PlanClauses *clauses)
 {
 	Bitmapset *seen = NULL;
@@ -388,7 +409,7 @@ narrow_slot(PlannerInfo *root, RelOptInfo *rel, List *tlist,
 	{
 		Var *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
 
-		if (!IsA(var, Var) || var->varno != (int) rel->relid ||
+		if (!IsA(var, Var) || var->varno != (int) relid ||
 			var->varlevelsup != 0 || var->varattno <= 0 ||
 			bms_is_member(var->varattno, seen))
 			return NIL;
@@ -413,7 +434,7 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	tview_path_decode(best_path, &choice);
 	split_clauses(root, baserel, &choice, scan_clauses,
 				  best_path->path.param_info == NULL, &clauses);
-	outputs = narrow_slot(root, baserel, tlist, &clauses);
+	outputs = narrow_slot(root, baserel->relid, tlist, &clauses);
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
 				   &columns);
 	pull_varattnos((Node *) clauses.local, baserel->relid, &columns);
@@ -425,6 +446,30 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 							encode_plan(&choice, columns, clauses.pushed,
 										outputs, InvalidOid),
 							list_copy(outputs), NIL, outer_plan);
+}
+
+ForeignScan *
+tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
+				  const TviewMatch *driver, List *tlist)
+{
+	TviewPathChoice choice = {driver->lookup ? TVIEW_SCAN_LOOKUP
+											 : TVIEW_SCAN_KEYS,
+							  0, driver->condition.attno};
+	PlanClauses clauses;
+	List *outputs;
+	Bitmapset *columns = NULL;
+
+	pull_varattnos((Node *) tlist, 1, &columns);
+	if (has_system_column(columns))
+		return NULL;
+	take_matches(matches, &choice, &clauses);
+	outputs = narrow_slot(root, 1, tlist, &clauses);
+	columns = add_condition_columns(columns, clauses.pushed);
+	note_sources(root, desc);
+	return make_foreignscan(tlist, NIL, 1, clauses.exprs,
+							encode_plan(&choice, columns, clauses.pushed,
+										outputs, InvalidOid),
+							list_copy(outputs), NIL, NULL);
 }
 
 ForeignScan *

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "foreign/fdwapi.h"
+#include "meta/meta.h"
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 
@@ -85,6 +86,25 @@ tview_plan_columns(const TviewPlan *plan)
 {
 	return tview_plan_outputs(plan) + plan->noutputs;
 }
+
+typedef struct TviewMatch TviewMatch;
+
+/*
+ * The match that leaves one row at the most, one of the key rather than of
+ * another unique column, or NULL.
+ */
+extern const TviewMatch *tview_plan_find_unique(const TviewDesc *desc,
+												List *matches);
+
+/*
+ * The plan of a query whose only relation is the TVIEW, as entry 1 of its
+ * range table, and whose only conditions are the matches: a look-up by the
+ * driver, which tview_plan_find_unique has found.  NULL where the query reads
+ * system columns.
+ */
+extern ForeignScan *tview_plan_lookup(PlannerInfo *root, TviewDesc *desc,
+									  List *matches, const TviewMatch *driver,
+									  List *tlist);
 
 /*
  * The plan of count(*) over the rows that a scan of rel finds, all of whose
