@@ -128,6 +128,13 @@ COMMIT;
 FETCH c;
 CLOSE c;
 
+-- queries of other commands
+CREATE TABLE app.taken AS SELECT t AS title, data FROM app.tv_x WHERE pk_x = 7;
+SELECT * FROM app.taken EXCEPT SELECT t, data FROM app.v_x WHERE pk_x = 7;
+COPY (SELECT t, n FROM app.tv_x WHERE id = md5('x7')::uuid) TO STDOUT;
+CREATE FUNCTION app.find(k int) RETURNS text LANGUAGE sql STABLE AS $$SELECT t FROM app.tv_x WHERE pk_x = k$$;
+SELECT app.find(7), app.find(61);
+
 -- plans that are kept follow what they depend on
 CREATE FUNCTION chk.explain(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$BEGIN RETURN QUERY EXECUTE 'EXPLAIN (COSTS OFF) ' || query; END$$;
 SET plan_cache_mode = force_generic_plan;
