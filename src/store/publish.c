@@ -193,21 +193,18 @@ is_of_height(const TviewPage *page, int height)
 		((page->flags & TVIEW_PAGE_LEAF) != 0) == (height == 0);
 }
 
-/* Notes what lies below nodes [at, end): pages, long values, databases. */
+/* Notes what a leaf leads to: long values, databases. */
 static int
-expand(Side *side, const TviewPage *page, unsigned at, unsigned end,
-	   Numbers *below, bool is_main)
+note_values(Side *side, const TviewPage *leaf, bool is_main)
 {
-	bool leaf = (page->flags & TVIEW_PAGE_LEAF) != 0;
+	unsigned count = tview_page_count(leaf);
 	int rc = 0;
 
-	for (; at < end && rc == 0; at++)
+	for (unsigned at = 0; at < count && rc == 0; at++)
 	{
-		const TviewNode *node = tview_page_node(page, at);
+		const TviewNode *node = tview_page_node(leaf, at);
 
-		if (!leaf)
-			rc = add_number(below, tview_node_child(node));
-		else if (node->flags & TVIEW_NODE_BIG)
+		if (node->flags & TVIEW_NODE_BIG)
 			rc = add_number(&side->overflow, tview_node_overflow(node));
 		else if (is_main && (node->flags & TVIEW_NODE_DB))
 			rc = add_record(&side->records, node);
@@ -215,11 +212,10 @@ expand(Side *side, const TviewPage *page, unsigned at, unsigned end,
 	return rc;
 }
 
-/* Takes all pages of a side's level; the level becomes the one below. */
+/* Takes all leaves of a side. */
 static int
-take_level(const Publisher *publisher, Side *side, int height, TreeParts parts)
+take_leaves(const Publisher *publisher, Side *side, TreeParts parts)
 {
-	Numbers below = {0};
 	int rc = 0;
 
 	for (size_t i = 0; i < side->level.n && rc == 0; i++)
@@ -227,54 +223,135 @@ take_level(const Publisher *publisher, Side *side, int height, TreeParts parts)
 		const TviewPage *page =
 			take_page(publisher, side, side->level.number[i]);
 
-		if (page == NULL || !is_of_height(page, height))
+		if (page == NULL || !is_of_height(page, 0))
 			rc = MDB_CORRUPTED;
-		else if (height > 0 || parts != PARTS_PAGES)
-			rc = expand(side, page, 0, tview_page_count(page), &below,
-						parts == PARTS_MAIN);
+		else if (parts != PARTS_PAGES)
+			rc = note_values(side, page, parts == PARTS_MAIN);
 	}
-	free(side->level.number);
-	side->level = below;
 	return rc;
 }
 
-/* Do both branches have the same page there? */
-static inline bool
-same_child(const TviewPage *a, unsigned i, const TviewPage *b, unsigned j)
+/* A walk through the nodes of a level's branches, in the order of keys. */
+typedef struct Nodes
 {
-	return tview_node_child(tview_page_node(a, i)) ==
-		tview_node_child(tview_page_node(b, j));
+	const Publisher *publisher;
+	Side *side;
+	int height;
+	size_t i; /* of the level's pages: that after "page" */
+	const TviewPage *page;
+	unsigned at;
+	unsigned count; /* 0: the walk is over */
+	Numbers below;	/* what only this side has */
+} Nodes;
+
+/* Takes the level's next branch, if there is one. */
+static int
+next_branch(Nodes *nodes)
+{
+	nodes->at = nodes->count = 0;
+	if (nodes->i == nodes->side->level.n)
+		return 0;
+	nodes->page = take_page(nodes->publisher, nodes->side,
+							nodes->side->level.number[nodes->i++]);
+	if (nodes->page == NULL || !is_of_height(nodes->page, nodes->height))
+		return MDB_CORRUPTED;
+	nodes->count = tview_page_count(nodes->page);
+	return 0;
+}
+
+/* The child of the node that is so many further on in the same branch. */
+static inline uint64_t
+child_of(const Nodes *nodes, unsigned further)
+{
+	return tview_node_child(
+		tview_page_node(nodes->page, nodes->at + further));
+}
+
+static inline bool
+child_is(const Nodes *nodes, unsigned further, uint64_t number)
+{
+	return nodes->at + further < nodes->count &&
+		child_of(nodes, further) == number;
+}
+
+/* Goes on by so many nodes, not beyond the branch's end. */
+static inline int
+step(Nodes *nodes, unsigned n)
+{
+	nodes->at += n;
+	return nodes->at < nodes->count ? 0 : next_branch(nodes);
+}
+
+/* Notes the child as one that only this side has, and goes on. */
+static int
+keep_child(Nodes *nodes)
+{
+	int rc = add_number(&nodes->below, child_of(nodes, 0));
+
+	return rc == 0 ? step(nodes, 1) : rc;
+}
+
+/* Goes on together while both branches lead to the same pages. */
+static int
+skip_same(Nodes *a, Nodes *b)
+{
+	unsigned most = a->count - a->at < b->count - b->at ? a->count - a->at
+														: b->count - b->at;
+	unsigned n = 0;
+	int rc;
+
+	while (n < most && child_of(a, n) == child_of(b, n))
+		n++;
+	if (n == 0)
+		return 0;
+	rc = step(a, n);
+	return rc == 0 ? step(b, n) : rc;
 }
 
 /*
- * The same for a level of one branch on each side, most of whose nodes lead to
- * the same pages: only those between the first and the last other one count.
+ * Takes the branches of both sides' level; the level becomes the one below.
+ * Nearly all nodes lead to the same pages, in the same order: the few others
+ * are found by going through both side by side.  Where a page was split or two
+ * were joined one side is a node ahead; if it is more, both notice too many,
+ * which drop_common sorts out.
  */
 static int
 take_branches(const Publisher *publisher, Side *old, Side *new, int height)
 {
-	const TviewPage *a = take_page(publisher, old, old->level.number[0]);
-	const TviewPage *b = take_page(publisher, new, new->level.number[0]);
-	unsigned na;
-	unsigned nb;
-	unsigned at = 0;
-	int rc;
+	Nodes a = {.publisher = publisher, .side = old, .height = height};
+	Nodes b = {.publisher = publisher, .side = new, .height = height};
+	int rc = next_branch(&a);
 
-	if (a == NULL || b == NULL || !is_of_height(a, height) ||
-		!is_of_height(b, height))
-		return MDB_CORRUPTED;
-	na = tview_page_count(a);
-	nb = tview_page_count(b);
-	while (at < na && at < nb && same_child(a, at, b, at))
-		at++;
-	while (na > at && nb > at && same_child(a, na - 1, b, nb - 1))
+	if (rc == 0)
+		rc = next_branch(&b);
+	while (rc == 0 && (a.count > 0 || b.count > 0))
 	{
-		na--;
-		nb--;
+		bool only_a = b.count == 0;
+		bool only_b = a.count == 0;
+
+		if (!only_a && !only_b)
+		{
+			uint64_t in_a = child_of(&a, 0);
+			uint64_t in_b = child_of(&b, 0);
+
+			if (in_a == in_b)
+			{
+				rc = skip_same(&a, &b);
+				continue;
+			}
+			only_b = child_is(&b, 1, in_a);
+			only_a = !only_b && child_is(&a, 1, in_b);
+		}
+		if (!only_b)
+			rc = keep_child(&a);
+		if (rc == 0 && !only_a)
+			rc = keep_child(&b);
 	}
-	old->level.n = new->level.n = 0;
-	rc = expand(old, a, at, na, &old->level, false);
-	return rc == 0 ? expand(new, b, at, nb, &new->level, false) : rc;
+	free(old->level.number);
+	free(new->level.number);
+	old->level = a.below;
+	new->level = b.below;
+	return rc;
 }
 
 /* Takes the pages of values. */
@@ -319,14 +396,14 @@ compare_trees(const Publisher *publisher, Side *old, Side *new,
 			rc = add_number(&new->level, new_db->root);
 		if (rc == 0)
 			rc = drop_common(publisher, old, &old->level, new, &new->level);
-		if (rc == 0 && height > 0 && old->level.n == 1 && new->level.n == 1)
+		if (rc == 0 && height > 0)
 			rc = take_branches(publisher, old, new, height);
 		else
 		{
 			if (rc == 0)
-				rc = take_level(publisher, old, height, parts);
+				rc = take_leaves(publisher, old, parts);
 			if (rc == 0)
-				rc = take_level(publisher, new, height, parts);
+				rc = take_leaves(publisher, new, parts);
 		}
 	}
 	if (rc == 0)
