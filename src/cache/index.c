@@ -122,6 +122,24 @@ compare_next(const WordList *a, int i, const WordList *b, int j)
 		(a->words[i].tag < b->words[j].tag);
 }
 
+static bool
+same_words(const uint64 *a, uint32 na, const uint64 *b, uint32 nb)
+{
+	return na == nb && (na == 0 || memcmp(a, b, na * sizeof(uint64)) == 0);
+}
+
+/* True when the index has the same of both rows, and it shows at once. */
+static bool
+is_indexed_alike(const TviewRow *a, const TviewRow *b)
+{
+	const uint32 flags =
+		TVIEW_ROW_OWN_KEY | TVIEW_ROW_ABSENT | TVIEW_ROW_HOLLOW;
+
+	return (a->flags & flags) == (b->flags & flags) &&
+		same_words(a->tags, a->ntags, b->tags, b->ntags) &&
+		same_words(a->lookups, a->nlookups, b->lookups, b->nlookups);
+}
+
 TviewStoreStatus
 tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 				   const TviewRow *row)
@@ -133,6 +151,8 @@ tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 	int i = 0;
 	int j = 0;
 
+	if (old && row && is_indexed_alike(old, row))
+		return TVIEW_STORE_OK;
 	if (!take_words(&before, old ? old : &none) ||
 		!take_words(&after, row ? row : &none))
 		return TVIEW_STORE_NO_MEMORY;

@@ -147,7 +147,10 @@ note_files(TviewStore *store)
 	return rc;
 }
 
-/* Raises the size that data.mdb is known to have; called after commits. */
+/*
+ * Raises the size that data.mdb is known to have; called after commits.  The
+ * file is asked only where the commit may have made it larger.
+ */
 void
 tview_env_note_size(TviewStore *store)
 {
@@ -155,7 +158,11 @@ tview_env_note_size(TviewStore *store)
 	uint64_t old = atomic_load_explicit(known, memory_order_relaxed);
 	struct stat status;
 	mdb_filehandle_t fd;
+	MDB_envinfo info;
 
+	if (mdb_env_info(store->env, &info) != 0 ||
+		((uint64_t) info.me_last_pgno + 1) * store->pages->page_size <= old)
+		return;
 	if (mdb_env_get_fd(store->env, &fd) != 0 || fstat(fd, &status) != 0)
 		return;
 	while (

@@ -78,21 +78,6 @@ tview_pages_renew(TviewPages *pages)
 	pages->period = period;
 }
 
-/* Sum of a page or a run of overflow pages; never 0. */
-uint32_t
-tview_pages_sum(const TviewPages *pages, uint64_t number)
-{
-	const TviewPage *page =
-		(const TviewPage *) (pages->map + number * pages->page_size);
-	size_t size = pages->page_size;
-	uint32_t sum;
-
-	if (page->flags & TVIEW_PAGE_OVERFLOW)
-		size *= page->pages;
-	sum = tview_checksum(number, page, size);
-	return sum != 0 ? sum : 1;
-}
-
 /* True when all nodes of a branch or leaf lie within it. */
 static bool
 nodes_are_within(const TviewPage *page, size_t page_size)
@@ -121,26 +106,46 @@ nodes_are_within(const TviewPage *page, size_t page_size)
 	return true;
 }
 
-/* True when a page has the form that it must have, whatever it contains. */
-bool
-tview_pages_is_formed(const TviewPages *pages, uint64_t number,
-					  uint64_t last_page)
+/* True when the header is that page's; *size is what belongs to it. */
+static bool
+header_is_formed(const TviewPages *pages, const TviewPage *page,
+				 uint64_t number, uint64_t last_page, size_t *size)
 {
-	const TviewPage *page =
-		(const TviewPage *) (pages->map + number * pages->page_size);
-
+	*size = pages->page_size;
 	if (number < 2 || number > last_page || page->number != number)
 		return false;
 	switch (page->flags & TVIEW_PAGE_KINDS)
 	{
 		case TVIEW_PAGE_OVERFLOW:
+			*size *= page->pages;
 			return page->pages > 0 && page->pages <= last_page - number + 1;
 		case TVIEW_PAGE_BRANCH:
 		case TVIEW_PAGE_LEAF:
-			return nodes_are_within(page, pages->page_size);
+			return true;
 		default:
 			return false;
 	}
+}
+
+/*
+ * Sum of a page or a run of overflow pages, or 0 when it has not the form that
+ * it must have, whatever it contains.  It is summed first: that reads it in
+ * the order in which memory is fastest.
+ */
+uint32_t
+tview_pages_sum(const TviewPages *pages, uint64_t number, uint64_t last_page)
+{
+	const TviewPage *page =
+		(const TviewPage *) (pages->map + number * pages->page_size);
+	size_t size;
+	uint32_t sum;
+
+	if (!header_is_formed(pages, page, number, last_page, &size))
+		return 0;
+	sum = tview_checksum(number, page, size);
+	if (!(page->flags & TVIEW_PAGE_OVERFLOW) && !nodes_are_within(page, size))
+		return 0;
+	return sum != 0 ? sum : 1;
 }
 
 /* The slow part of tview_pages_get. */
@@ -153,8 +158,7 @@ tview_pages_verify(TviewPages *pages, uint64_t number, uint64_t last_page)
 		atomic_load_explicit(&pages->sum[number], memory_order_acquire);
 	uint32_t wanted = (uint32_t) entry;
 
-	if (!tview_pages_is_formed(pages, number, last_page) ||
-		tview_pages_sum(pages, number) != wanted)
+	if (wanted == 0 || tview_pages_sum(pages, number, last_page) != wanted)
 		return NULL;
 	/* it may be another process's by now, who has verified it as well */
 	atomic_compare_exchange_strong(&pages->sum[number], &entry,

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define TVIEW_PAGE_BRANCH 0x01
 #define TVIEW_PAGE_LEAF 0x02
@@ -208,11 +209,19 @@ tview_page_node(const TviewPage *page, unsigned at)
 	return (const TviewNode *) ((const char *) page + page->offset[at]);
 }
 
+/* The child's number: the node's first six bytes, read at once. */
 static inline uint64_t
 tview_node_child(const TviewNode *node)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t number;
+
+	memcpy(&number, node, sizeof(number));
+	return number & UINT64_C(0xffffffffffff);
+#else
 	return node->low | (uint64_t) node->high << 16 |
 		(uint64_t) node->flags << 32;
+#endif
 }
 
 static inline size_t

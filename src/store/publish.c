@@ -176,9 +176,9 @@ take_page(const Publisher *publisher, const Side *side, uint64_t number)
 		return NULL;
 	if (!side->is_new)
 		return tview_pages_get(pages, number, side->roots->last_page);
-	if (!tview_pages_is_formed(pages, number, side->roots->last_page))
+	sum = tview_pages_sum(pages, number, side->roots->last_page);
+	if (sum == 0)
 		return NULL;
-	sum = tview_pages_sum(pages, number);
 	atomic_store_explicit(&pages->sum[number],
 						  tview_sum_entry(sum, pages->period),
 						  memory_order_release);

@@ -318,9 +318,8 @@ extern int tview_pages_new_roots(const TviewPages *pages, uint64_t txn,
 extern void tview_pages_announce(TviewPages *pages, const TviewRoots *roots);
 extern int tview_pages_allocate(TviewStore *store, uint64_t last_page);
 extern int tview_pages_flush(TviewStore *store);
-extern bool tview_pages_is_formed(const TviewPages *pages, uint64_t number,
-								  uint64_t last_page);
-extern uint32_t tview_pages_sum(const TviewPages *pages, uint64_t number);
+extern uint32_t tview_pages_sum(const TviewPages *pages, uint64_t number,
+								uint64_t last_page);
 
 /* ---- publish.c ---- */
 
