@@ -47,6 +47,22 @@ tview_bulk_begin(void)
 	return bulk;
 }
 
+/* Adds one entry. */
+static void
+add_entry(TviewBulk *bulk, uint64 tag, int64 key, uint16 column)
+{
+	TviewIndexKey stored = tview_index_key(tag, key);
+	Size size = offsetof(BulkEntry, column);
+	BulkEntry entry;
+
+	memcpy(entry.key, &stored, sizeof(entry.key));
+	memcpy(entry.column, &column, sizeof(entry.column));
+	if (column != TVIEW_INDEX_NO_COLUMN)
+		size = sizeof(entry);
+	SET_VARSIZE(&entry, size);
+	tuplesort_putdatum(bulk->sort, PointerGetDatum(&entry), false);
+}
+
 void
 tview_bulk_add(TviewBulk *bulk, int64 key, const TviewRow *row)
 {
@@ -57,18 +73,9 @@ tview_bulk_add(TviewBulk *bulk, int64 key, const TviewRow *row)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	for (int i = 0; i < n; i++)
-	{
-		TviewIndexKey stored = tview_index_key(words[i].tag, key);
-		Size size = offsetof(BulkEntry, column);
-		BulkEntry entry;
-
-		memcpy(entry.key, &stored, sizeof(entry.key));
-		memcpy(entry.column, &words[i].column, sizeof(entry.column));
-		if (words[i].column != TVIEW_INDEX_NO_COLUMN)
-			size = sizeof(entry);
-		SET_VARSIZE(&entry, size);
-		tuplesort_putdatum(bulk->sort, PointerGetDatum(&entry), false);
-	}
+		add_entry(bulk, words[i].tag, key, words[i].column);
+	if (row->flags & TVIEW_ROW_HOLLOW)
+		add_entry(bulk, TVIEW_INDEX_HOLLOW, key, TVIEW_INDEX_NO_COLUMN);
 }
 
 /* An entry taken out of the sort. */

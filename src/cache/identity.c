@@ -13,7 +13,7 @@
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
-#define TVIEW_ROW_FORMAT 4 /* of src/cache: row, index, state */
+#define TVIEW_ROW_FORMAT 5 /* of src/cache: row, index, state */
 
 /* The kernel's boot id, read once; "" when there is none to be had. */
 static const char *

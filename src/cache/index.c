@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "cache/index.h"
+#include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
 TviewIndexKey
@@ -68,16 +69,15 @@ take_words(WordList *list, const TviewRow *row)
 	uint32 own = (row->flags & TVIEW_ROW_OWN_KEY) ? 1 : 0;
 	bool absent = (row->flags & TVIEW_ROW_ABSENT) != 0;
 
-	if (!make_room(list, (Size) row->ntags + row->nlookups + 1))
+	if (!make_room(list, (Size) row->ntags + row->nlookups))
 		return false;
 	for (uint32 i = own; i < row->ntags; i++)
-		add_word(list, row->tags[i], TVIEW_INDEX_NO_COLUMN);
+		add_word(list, tview_index_tag(row->tags[i]),
+				 TVIEW_INDEX_NO_COLUMN);
 	for (uint32 i = 0; i < row->nlookups; i++)
 		if (row->lookups[i] != TVIEW_ROW_NO_LOOKUP)
 			add_word(list, row->lookups[i],
 					 absent ? TVIEW_INDEX_ABSENT : (uint16) (i + 1));
-	if (row->flags & TVIEW_ROW_HOLLOW)
-		add_word(list, TVIEW_INDEX_HOLLOW, TVIEW_INDEX_NO_COLUMN);
 	return true;
 }
 
@@ -111,6 +111,97 @@ delete_word(TviewTxn *txn, Oid relid, int64 pk, const TviewIndexWord *word)
 
 	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
 }
+
+/* ---- hollow rows ---- */
+
+/* A block's bits, as they are stored. */
+typedef struct Block
+{
+	uint64 words[TVIEW_INDEX_BLOCK / 64];
+} Block;
+
+static inline int64
+block_of(int64 pk)
+{
+	return pk >> TVIEW_INDEX_BLOCK_BITS;
+}
+
+static inline int
+bit_of(int64 pk)
+{
+	return pk & (TVIEW_INDEX_BLOCK - 1);
+}
+
+static bool
+is_empty(const Block *block)
+{
+	for (Size i = 0; i < lengthof(block->words); i++)
+		if (block->words[i] != 0)
+			return false;
+	return true;
+}
+
+/* Copies a stored block. */
+static TviewStoreStatus
+copy_block(TviewValue value, Block *block)
+{
+	if (value.size != sizeof(Block))
+		return TVIEW_STORE_CORRUPT;
+	memcpy(block, value.data, sizeof(Block));
+	return TVIEW_STORE_OK;
+}
+
+/* Lists a row among the hollow ones, or no longer. */
+static TviewStoreStatus
+list_hollow(TviewTxn *txn, Oid relid, int64 pk, bool hollow)
+{
+	TviewIndexKey key = tview_index_key(TVIEW_INDEX_HOLLOW, block_of(pk));
+	uint64 bit = UINT64CONST(1) << bit_of(pk) % 64;
+	Block block = {0};
+	TviewValue value;
+	TviewStoreStatus status =
+		tview_get(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key), &value);
+
+	if (status == TVIEW_STORE_OK)
+		status = copy_block(value, &block);
+	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
+		return status;
+	if (hollow)
+		block.words[bit_of(pk) / 64] |= bit;
+	else
+		block.words[bit_of(pk) / 64] &= ~bit;
+	if (!is_empty(&block))
+		return tview_put(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key), &block,
+						 sizeof(block));
+	return status == TVIEW_STORE_OK
+		? tview_del(txn, TVIEW_DB_INDEX, relid, &key, sizeof(key))
+		: TVIEW_STORE_OK;
+}
+
+/* Adds the pks of a block from one on; returns how many there are then. */
+static int
+add_hollow(const Block *block, int64 number, int64 from, int64 *pks, int n,
+		   int limit)
+{
+	uint64 first = (uint64) number << TVIEW_INDEX_BLOCK_BITS;
+
+	for (int i = number == block_of(from) ? bit_of(from) : 0;
+		 i < TVIEW_INDEX_BLOCK && n < limit; i++)
+	{
+		uint64 rest = block->words[i / 64] >> i % 64;
+
+		if (rest == 0)
+			i |= 63; /* nothing else in this word */
+		else
+		{
+			i += pg_rightmost_one_pos64(rest);
+			pks[n++] = (int64) (first | (uint64) i);
+		}
+	}
+	return n;
+}
+
+/* ---- changes ---- */
 
 /* Which of both lists has the smaller tag next: -1, 1, or 0 for the same. */
 static int
@@ -148,6 +239,8 @@ tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 	static WordList before;
 	static WordList after;
 	TviewStoreStatus status = TVIEW_STORE_OK;
+	bool was_hollow = old && (old->flags & TVIEW_ROW_HOLLOW);
+	bool is_hollow = row && (row->flags & TVIEW_ROW_HOLLOW);
 	int i = 0;
 	int j = 0;
 
@@ -167,6 +260,8 @@ tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 		i += order <= 0;
 		j += order >= 0;
 	}
+	if (status == TVIEW_STORE_OK && was_hollow != is_hollow)
+		status = list_hollow(txn, relid, pk, is_hollow);
 	return status;
 }
 
@@ -176,7 +271,11 @@ tview_index_append(TviewTxn *txn, Oid relid, const TviewIndexKey *key,
 {
 	bool has_column = column != TVIEW_INDEX_NO_COLUMN;
 	void *room;
-	TviewStoreStatus status =
+	TviewStoreStatus status;
+
+	if (key->tag == TVIEW_INDEX_HOLLOW)
+		return list_hollow(txn, relid, TVIEW_PK_OF(pg_ntoh64(key->pk)), true);
+	status =
 		tview_put_append(txn, TVIEW_DB_INDEX, relid, key, sizeof(*key),
 						 has_column ? sizeof(column) : 0, &room);
 
@@ -194,6 +293,44 @@ column_of(TviewValue value)
 	if (value.size == sizeof(column))
 		memcpy(&column, value.data, sizeof(column));
 	return column;
+}
+
+/* The pks of hollow rows from where the walk goes on. */
+static TviewStoreStatus
+find_hollow(TviewTxn *txn, const TviewIndexWalk *walk, int64 *pks, int limit,
+			int *n)
+{
+	TviewIndexKey start =
+		tview_index_key(TVIEW_INDEX_HOLLOW, block_of(walk->from));
+	TviewValue key = {&start, sizeof(start)};
+	TviewValue value;
+	TviewCursor *cursor;
+	TviewStoreStatus status =
+		tview_cursor_open(txn, TVIEW_DB_INDEX, walk->relid, &cursor);
+
+	*n = 0;
+	if (status != TVIEW_STORE_OK)
+		return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
+	while (status == TVIEW_STORE_OK && *n < limit)
+	{
+		TviewIndexKey found;
+		Block block;
+
+		if (key.size != sizeof(found))
+			status = TVIEW_STORE_CORRUPT;
+		memcpy(&found, key.data, sizeof(found));
+		if (status != TVIEW_STORE_OK || found.tag != start.tag)
+			break;
+		status = copy_block(value, &block);
+		if (status != TVIEW_STORE_OK)
+			break;
+		*n = add_hollow(&block, TVIEW_PK_OF(pg_ntoh64(found.pk)), walk->from,
+						pks, *n, limit);
+		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+	}
+	tview_cursor_close(cursor);
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
 }
 
 /* The pks of the walk's tag from where it goes on. */
@@ -234,7 +371,9 @@ TviewStoreStatus
 tview_index_next(TviewTxn *txn, TviewIndexWalk *walk, int64 *pks,
 				 uint16 *columns, int limit, int *n)
 {
-	TviewStoreStatus status = find_pks(txn, walk, pks, columns, limit, n);
+	TviewStoreStatus status = walk->tag == TVIEW_INDEX_HOLLOW
+		? find_hollow(txn, walk, pks, limit, n)
+		: find_pks(txn, walk, pks, columns, limit, n);
 
 	walk->ended = status != TVIEW_STORE_OK || *n < limit ||
 		pks[*n - 1] == PG_INT64_MAX;

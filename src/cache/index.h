@@ -9,10 +9,14 @@
  *	tag			of what it has read, but for its own key: whoever changes
  *				that says so by the key itself
  *	look-up		of a root column's value, with the column's position
- *	TVIEW_INDEX_HOLLOW	where the row is hollow
  *
  * Two of these may have the same tag by accident; they are one entry then,
  * without a column.
+ *
+ * Hollow rows come and go at random, and an entry for each would be on a page
+ * of its own, to be written both times.  Under TVIEW_INDEX_HOLLOW one entry
+ * has a bit for each of TVIEW_INDEX_BLOCK pks, and the block's number in place
+ * of a pk; there is none for a block without hollow rows.
  *
  * Nothing here pallocs or throws: it runs inside LMDB transactions.
  */
@@ -22,10 +26,15 @@
 #include "postgres.h"
 
 #include "cache/row.h"
+#include "meta/tag.h"
 #include "store/store.h"
 
-/* No look-up has this tag; a row that is not hollow may, by accident. */
+/* No look-up has this tag; entries of a tag of 0 are under another one. */
 #define TVIEW_INDEX_HOLLOW UINT64CONST(0)
+
+/* Pks whose bits are in one entry; those of a block differ in the last bits. */
+#define TVIEW_INDEX_BLOCK_BITS 9
+#define TVIEW_INDEX_BLOCK (1 << TVIEW_INDEX_BLOCK_BITS)
 
 /* Columns: a look-up's position, from 1 on, or one of these. */
 #define TVIEW_INDEX_NO_COLUMN 0
@@ -61,7 +70,10 @@ extern TviewStoreStatus tview_index_change(TviewTxn *txn, Oid relid, int64 pk,
 										   const TviewRow *old,
 										   const TviewRow *row);
 
-/* Puts one entry that sorts after all others. */
+/*
+ * Puts one entry that sorts after all others; with TVIEW_INDEX_HOLLOW, lists a
+ * hollow row.
+ */
 extern TviewStoreStatus tview_index_append(TviewTxn *txn, Oid relid,
 										   const TviewIndexKey *key,
 										   uint16 column);
@@ -75,18 +87,37 @@ typedef struct TviewIndexWalk
 	bool ended; /* there is nothing from there on */
 } TviewIndexWalk;
 
+/* Where entries of a tag are. */
+static inline uint64
+tview_index_tag(uint64 tag)
+{
+	return tag == TVIEW_INDEX_HOLLOW ? TVIEW_TAG_SHARED_LOOKUP : tag;
+}
+
 /* A walk over the pks from this one on; PG_INT64_MIN: over all of them. */
 static inline TviewIndexWalk
 tview_index_walk(Oid relid, uint64 tag, int64 from)
 {
-	TviewIndexWalk walk = {.relid = relid, .tag = tag, .from = from};
+	TviewIndexWalk walk = {
+		.relid = relid, .tag = tview_index_tag(tag), .from = from};
+
+	return walk;
+}
+
+/* The same over the pks of hollow rows. */
+static inline TviewIndexWalk
+tview_index_walk_hollow(Oid relid, int64 from)
+{
+	TviewIndexWalk walk = {
+		.relid = relid, .tag = TVIEW_INDEX_HOLLOW, .from = from};
 
 	return walk;
 }
 
 /*
  * Finds the next pks of a walk that has not ended, at most limit of them, and
- * their columns, unless columns is NULL.  An error ends the walk.
+ * their columns, unless columns is NULL, which it is for hollow rows.  An error
+ * ends the walk.
  */
 extern TviewStoreStatus tview_index_next(TviewTxn *txn, TviewIndexWalk *walk,
 										 int64 *pks, uint16 *columns,

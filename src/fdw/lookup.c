@@ -97,7 +97,7 @@ static bool
 some_are_hollow(TviewScanState *state, const int64 *pks, int n)
 {
 	TviewIndexWalk walk =
-		tview_index_walk(state->desc->relid, TVIEW_INDEX_HOLLOW, pks[0]);
+		tview_index_walk_hollow(state->desc->relid, pks[0]);
 	int64 hollow[PKS_PER_LOOK];
 	int nhollow = 0;
 

@@ -252,8 +252,7 @@ walk(TviewHandle *handle, Work *work)
 	if (work->due)
 	{
 		work->due = false;
-		work->walk = tview_index_walk(work->relid, TVIEW_INDEX_HOLLOW,
-									  PG_INT64_MIN);
+		work->walk = tview_index_walk_hollow(work->relid, PG_INT64_MIN);
 	}
 	n = tview_contents_find_hollow(handle, &work->walk, keys, WALK_KEYS);
 	for (int i = 0; i < n; i++)
