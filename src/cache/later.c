@@ -24,7 +24,8 @@
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 
-#define ROWS_MAX 16
+#define ROWS_ENOUGH 16 /* to be stored */
+#define ROWS_MAX 32	   /* where somebody else is at work, so many wait */
 #define ROW_BYTES_MAX (16 * 1024)
 #define BYTES_MAX (128 * 1024)
 
@@ -100,6 +101,14 @@ keep(const TviewReadyRow *ready, Size bytes)
 	waiting.rows[waiting.n++] = kept;
 }
 
+/* True when no more rows may wait. */
+static bool
+is_full(void)
+{
+	return waiting.n == ROWS_MAX ||
+		waiting.bytes > BYTES_MAX - ROW_BYTES_MAX;
+}
+
 bool
 tview_later_take(TviewDesc *desc, Snapshot snapshot, TviewFillItem *item)
 {
@@ -121,7 +130,7 @@ tview_later_take(TviewDesc *desc, Snapshot snapshot, TviewFillItem *item)
 		drop_all();
 	tview_later_forget(desc->relid, item->key);
 	keep(&ready, bytes);
-	if (waiting.n == ROWS_MAX || waiting.bytes > BYTES_MAX - ROW_BYTES_MAX)
+	if (waiting.n >= ROWS_ENOUGH || is_full())
 		tview_later_store();
 	return true;
 }
@@ -188,9 +197,12 @@ write_rows(TviewHandle *handle, bool *stored)
 	return tview_write_commit(txn);
 }
 
-/* The same under the settle lock; BUSY where somebody else is at work. */
+/*
+ * The same under the settle lock; BUSY where somebody else is at work, and
+ * where the rows are of no use any more: *late.
+ */
 static TviewStoreStatus
-write_unsettled(TviewHandle *handle, bool *stored)
+write_unsettled(TviewHandle *handle, bool *stored, bool *late)
 {
 	TviewStore *store = handle->store;
 	TviewStoreStatus status = tview_log_trylock_settle(store);
@@ -199,7 +211,10 @@ write_unsettled(TviewHandle *handle, bool *stored)
 		return TVIEW_STORE_BUSY;
 	if (tview_log_head(store) != waiting.rows[0].head ||
 		!tview_store_floor_is_flushed(store))
+	{
 		status = TVIEW_STORE_BUSY;
+		*late = true;
+	}
 	else
 		status = write_rows(handle, stored);
 	tview_log_unlock_settle(store);
@@ -227,6 +242,7 @@ tview_later_store(void)
 	TviewHandle *handle =
 		waiting.n > 0 ? tview_handle_opened(waiting.serverid) : NULL;
 	bool stored[ROWS_MAX] = {false};
+	bool late = false;
 	TviewStoreStatus status;
 
 	if (!is_of(handle))
@@ -236,8 +252,11 @@ tview_later_store(void)
 	}
 	TVIEW_STOP("store.waiting");
 	HOLD_INTERRUPTS();
-	status = write_unsettled(handle, stored);
+	status = write_unsettled(handle, stored, &late);
 	RESUME_INTERRUPTS();
+	/* nothing was written: the next row tries again */
+	if (status == TVIEW_STORE_BUSY && !late && !is_full())
+		return;
 	if (status == TVIEW_STORE_OK)
 	{
 		TVIEW_STOP("store.commit");

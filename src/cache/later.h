@@ -27,7 +27,10 @@ extern bool tview_later_take(TviewDesc *desc, Snapshot snapshot,
 extern bool tview_later_is_fresh(const TviewHandle *handle, Oid relid,
 								 int64 key);
 
-/* Stores what waits, where that is still allowed; nothing waits any more. */
+/*
+ * Stores what waits, where that is still allowed.  Nothing waits any more then,
+ * but where somebody else was at work and there is room for some more rows.
+ */
 extern void tview_later_store(void);
 
 /* Forgets a key's row: a younger one is stored. */
