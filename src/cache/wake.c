@@ -13,12 +13,14 @@
 #include "cache/wake.h"
 #include "meta/meta.h"
 #include "meta/option.h"
+#include "meta/record.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -134,6 +136,68 @@ tview_wake(Oid serverid)
 		start_worker(worker, serverid);
 	else if (__atomic_exchange_n(&worker->asleep, 0, __ATOMIC_SEQ_CST) != 0)
 		SetLatch(&proc->procLatch);
+}
+
+/* Servers with TVIEWs that are the worker's, as tview_wake_prepare found. */
+static List *wanting = NIL;
+
+/* Lists the servers that want a worker, in the current context. */
+static List *
+list_wanting(void)
+{
+	List *servers = NIL;
+	ListCell *lc;
+
+	foreach(lc, tview_record_list())
+	{
+		const TviewRecord *record = lfirst(lc);
+
+		if (tview_option_is_background(record->relid))
+			servers = list_append_unique_oid(servers, record->serverid);
+	}
+	return servers;
+}
+
+void
+tview_wake_prepare(void)
+{
+	static uint64 known = 0; /* options_changes + 1 then */
+	uint64 changes = options_changes;
+	const char *failure;
+	ListCell *lc;
+
+	if (RecoveryInProgress())
+		return;
+	if (known != changes + 1)
+	{
+		List *servers = list_wanting();
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+		List *kept = list_copy(servers);
+
+		MemoryContextSwitchTo(old);
+		list_free(wanting);
+		wanting = kept;
+		known = changes + 1;
+	}
+	foreach(lc, wanting)
+		(void) tview_handle_attach(lfirst_oid(lc), &failure);
+}
+
+void
+tview_wake_where_marks_wait(void)
+{
+	ListCell *lc;
+
+	foreach(lc, wanting)
+	{
+		TviewHandle *handle = tview_handle_attached(lfirst_oid(lc));
+		uint64 epoch;
+
+		if (handle &&
+			tview_store_enter_log(handle->store, &epoch) == TVIEW_STORE_OK &&
+			tview_log_head(handle->store) != tview_log_tail(handle->store))
+			tview_wake(handle->serverid);
+	}
 }
 
 /* True when the TVIEW is one of the worker's; reads catalogs after a change. */

@@ -27,6 +27,15 @@ extern bool tview_wake_is_wanted(TviewHandle *handle);
 extern void tview_wake(Oid serverid);
 
 /*
+ * Around the end of a prepared transaction, which does not say what it has
+ * changed: first attaches to the stores that a worker looks after (reads
+ * catalogs when they have changed); then wakes the workers of those in whose
+ * log marks wait (never throws).
+ */
+extern void tview_wake_prepare(void);
+extern void tview_wake_where_marks_wait(void);
+
+/*
  * True when a reader that has computed these rows need not store them: they
  * are few, a worker is there that will, and this process has not come to one of
  * them before (lately; then the worker has other things to do).

@@ -29,6 +29,7 @@
 #include "postgres.h"
 
 #include "cache/statement.h"
+#include "cache/wake.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -137,6 +138,17 @@ finish_executor(QueryDesc *query)
 		tview_statement_end(query);
 }
 
+/* True for COMMIT PREPARED and ROLLBACK PREPARED. */
+static bool
+ends_prepared(const Node *command)
+{
+	const TransactionStmt *stmt = (const TransactionStmt *) command;
+
+	return IsA(command, TransactionStmt) &&
+		(stmt->kind == TRANS_STMT_COMMIT_PREPARED ||
+		 stmt->kind == TRANS_STMT_ROLLBACK_PREPARED);
+}
+
 static void
 process_utility(PlannedStmt *statement, const char *source, bool read_only,
 				ProcessUtilityContext context, ParamListInfo params,
@@ -145,6 +157,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only,
 {
 	bool copies = IsA(statement->utilityStmt, CopyStmt) &&
 		castNode(CopyStmt, statement->utilityStmt)->is_from;
+	bool ends = ends_prepared(statement->utilityStmt);
 
 	/* extensions call what they make up themselves top-level, too */
 	if (context == PROCESS_UTILITY_TOPLEVEL && ActivePortal != NULL &&
@@ -152,6 +165,9 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only,
 		tview_statement_note_command();
 	if (copies)
 		tview_statement_begin(statement, InvalidOid);
+	/* what may throw comes before: an error afterwards would be misleading */
+	if (ends)
+		tview_wake_prepare();
 	if (next_utility)
 		next_utility(statement, source, read_only, context, params,
 					 environment, receiver, completion);
@@ -160,6 +176,8 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only,
 								environment, receiver, completion);
 	if (copies)
 		tview_statement_end(statement);
+	if (ends)
+		tview_wake_where_marks_wait();
 }
 
 void

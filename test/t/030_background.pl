@@ -97,6 +97,26 @@ $old->quit;
 $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'x' WHERE pk_user = 1");
 is_refreshed('after the old snapshot has ended', @names);
 
+# a prepared transaction ends in a session that has the library, and has used
+# none of the TVIEWs: the worker has gone meanwhile, and comes
+for my $end ('COMMIT', 'ROLLBACK')
+{
+	$node->safe_psql('postgres', "BEGIN; UPDATE app.tb_user SET name = name || '2' WHERE pk_user < 9; PREPARE TRANSACTION 'twice'");
+	ok(wait_for(sub { workers() == 0 }, 30), 'the worker does not stay for a prepared transaction');
+	cmp_ok(store_field($node, 'postgres', 'marks_pending'), '>', 0, 'its marks wait');
+	my $manager = $node->background_psql('postgres', on_error_stop => 0);
+	$manager->query("LOAD 'tview_fdw'");
+	$manager->query("$end PREPARED 'twice'");
+	is_refreshed("after $end PREPARED", @names);
+	# nothing waits: nobody is called
+	ok(wait_for(sub { workers() == 0 }, 30), 'the worker ends');
+	$manager->query("BEGIN; CREATE TABLE app.unrelated (); PREPARE TRANSACTION 'other'");
+	$manager->query("$end PREPARED 'other'");
+	is(workers(), 0, 'a prepared transaction that concerns no TVIEW calls nobody');
+	$manager->query('DROP TABLE IF EXISTS app.unrelated');
+	$manager->quit;
+}
+
 # a base table that is locked keeps nobody waiting but itself
 my $locker = $node->background_psql('postgres', on_error_stop => 0);
 $locker->query('BEGIN; LOCK app.tb_post IN ACCESS EXCLUSIVE MODE');
