@@ -9,7 +9,8 @@
  * the head is where it was when their covers were computed: every mark that
  * has gone since had gone before.  A settler who comes next finds the rows.
  * Floor, epoch and definition are checked in the write transaction, as for
- * every row.
+ * every row; and that the TVIEW was not emptied meanwhile, for who does that
+ * wants what was computed before to be gone, and rows may wait for hours.
  *
  * All rows that wait have covers of the same head, of one epoch of one store:
  * when one comes with another head, those before it are dropped.
@@ -110,7 +111,8 @@ is_full(void)
 }
 
 bool
-tview_later_take(TviewDesc *desc, Snapshot snapshot, TviewFillItem *item)
+tview_later_take(TviewDesc *desc, Snapshot snapshot, uint32 clears,
+				 TviewFillItem *item)
 {
 	TviewReadyRow ready;
 	Size bytes;
@@ -120,6 +122,7 @@ tview_later_take(TviewDesc *desc, Snapshot snapshot, TviewFillItem *item)
 						  item->key) ||
 		!tview_writer_make_ready(desc, snapshot, item, &ready))
 		return false;
+	ready.clears = clears;
 	bytes = ready.row.size +
 		((Size) ready.row.ntags + ready.row.ncovers + ready.row.nlookups) *
 			sizeof(uint64);
@@ -182,6 +185,7 @@ write_rows(TviewHandle *handle, bool *stored)
 		status = tview_writer_check_state(handle, &row->origin, 0, txn, &state,
 										  &allowed);
 		if (status != TVIEW_STORE_OK || !allowed ||
+			state.clears != row->clears ||
 			!(state.flags & TVIEW_STATE_FLUSHED))
 			continue;
 		status = tview_row_put(txn, row->origin.relid, row->key, &row->row);

@@ -18,9 +18,10 @@
 
 /*
  * Keeps a row; false when it should be stored now.  The snapshot must be
- * registered.  May store all that wait.
+ * registered; clears is how often the TVIEW had been emptied before the row was
+ * computed (cache/state.h).  May store all that wait.
  */
-extern bool tview_later_take(TviewDesc *desc, Snapshot snapshot,
+extern bool tview_later_take(TviewDesc *desc, Snapshot snapshot, uint32 clears,
 							 TviewFillItem *item);
 
 /* True when the key's row waits and nothing that it reads has changed since. */

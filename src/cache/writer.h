@@ -73,6 +73,7 @@ typedef struct TviewOrigin
 typedef struct TviewReadyRow
 {
 	TviewOrigin origin;
+	uint32 clears; /* how often its TVIEW was emptied before it was computed */
 	TviewHandle *handle;
 	/* the mark log, of which covers were computed */
 	uint64 head;

@@ -37,7 +37,8 @@ may_wait(const TviewScanState *state, TviewFillBatch *fill)
 
 	return fill->n == 1 && state->phase == TVIEW_PHASE_KEYS && handle &&
 		!tview_wake_is_wanted(handle) &&
-		tview_later_take(state->desc, state->snapshot, &fill->items[0]);
+		tview_later_take(state->desc, state->snapshot,
+						 state->reader.state.clears, &fill->items[0]);
 }
 
 /*
