@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "compat.h"
 #include "compute/compute.h"
 #include "compute/query.h"
@@ -47,6 +48,53 @@ typedef struct KeptQuery
 } KeptQuery;
 
 static HTAB *queries = NULL;
+static List *replaced = NIL; /* plans, until the transaction ends */
+
+/* Frees the plans that were replaced: nobody runs them any more. */
+static void
+free_replaced(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PREPARE:
+			while (replaced != NIL)
+			{
+				SPIPlanPtr plan = llast(replaced);
+
+				replaced = list_delete_last(replaced);
+				(void) SPI_freeplan(plan);
+			}
+			break;
+		default:
+			break;
+	}
+}
+
+/*
+ * Takes the plan out of the entry.  It may be running: where a function of the
+ * view reads the TVIEW itself, and the descriptor has been built anew in
+ * between.
+ */
+static void
+replace_plan(KeptQuery *query)
+{
+	static bool armed = false;
+	MemoryContext old;
+
+	if (query->plan == NULL)
+		return;
+	if (!armed)
+		RegisterXactCallback(free_replaced, NULL);
+	armed = true;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	replaced = lappend(replaced, query->plan);
+	MemoryContextSwitchTo(old);
+	query->plan = NULL;
+}
 
 /* The entry of the key, an empty one when it is new. */
 static KeptQuery *
@@ -92,9 +140,7 @@ prepare(KeptQuery *query, TviewDesc *desc, const char *sql, int nargs,
 {
 	SPIPlanPtr plan;
 
-	if (query->plan)
-		SPI_freeplan(query->plan);
-	query->plan = NULL;
+	replace_plan(query);
 	if (query->sql)
 		pfree(query->sql);
 	if (query->types)
