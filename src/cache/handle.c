@@ -61,6 +61,7 @@ static int checksum_interval = 300; /* GUC tview.checksum_interval, seconds */
 
 static HTAB *handles = NULL;
 static TviewHandle *found_last = NULL; /* handles are never removed */
+static bool servers_changed = false;   /* since the end of a transaction */
 
 /* A changed server: its options are read again at the next use. */
 static void
@@ -71,6 +72,7 @@ invalidate_options(Datum arg, int cacheid, uint32 hashvalue)
 
 	if (handles == NULL)
 		return;
+	servers_changed = true;
 	hash_seq_init(&status, handles);
 	while ((handle = hash_seq_search(&status)) != NULL)
 		handle->options_valid = false;
@@ -88,16 +90,10 @@ take_announcement(Datum arg, Oid relid)
 
 	if (handles == NULL)
 		return;
-	if (OidIsValid(relid))
-	{
-		handle = hash_search(handles, &relid, HASH_FIND, NULL);
-		if (handle)
-			handle->linked = false;
-		return;
-	}
 	hash_seq_init(&status, handles);
 	while ((handle = hash_seq_search(&status)) != NULL)
-		handle->linked = false;
+		if (handle->serverid == relid || !OidIsValid(relid))
+			handle->linked = false;
 }
 
 /* Makes everybody look whether its control file still has its name. */
@@ -548,19 +544,12 @@ tview_handle_note(TviewHandle *handle, TviewStoreStatus status,
 {
 	char reason[120];
 
-	switch (status)
-	{
-		case TVIEW_STORE_CORRUPT:
-		case TVIEW_STORE_MAP_FULL:
-		case TVIEW_STORE_IO:
-		case TVIEW_STORE_NO_SPACE:
-			snprintf(reason, sizeof(reason), "%s (%s)",
-					 tview_store_message(status), doing);
-			tview_store_reset(handle->store, reason);
-			break;
-		default:
-			break;
-	}
+	if (status != TVIEW_STORE_CORRUPT && status != TVIEW_STORE_MAP_FULL &&
+		status != TVIEW_STORE_IO && status != TVIEW_STORE_NO_SPACE)
+		return;
+	snprintf(reason, sizeof(reason), "%s (%s)", tview_store_message(status),
+			 doing);
+	tview_store_reset(handle->store, reason);
 }
 
 void
@@ -572,6 +561,21 @@ tview_handle_detach(Oid serverid)
 		return;
 	detach(handle);
 	handle->options_valid = false;
+}
+
+void
+tview_handle_leave_removed(void)
+{
+	HASH_SEQ_STATUS status;
+	TviewHandle *handle;
+
+	if (!servers_changed)
+		return;
+	servers_changed = false;
+	hash_seq_init(&status, handles);
+	while ((handle = hash_seq_search(&status)) != NULL)
+		if (handle->store && !tview_store_is_linked(handle->store))
+			detach(handle);
 }
 
 void

@@ -98,6 +98,13 @@ extern bool tview_handle_is_full(const TviewHandle *handle);
 extern void tview_handle_detach(Oid serverid);
 
 /*
+ * At the end of a transaction, in which nothing of a store is in use: detaches
+ * from those that others have removed or moved, whose files would keep their
+ * place on the disk for as long as this backend lives.  Never throws.
+ */
+extern void tview_handle_leave_removed(void);
+
+/*
  * Bars this backend from the server's store, for a transaction that moves it:
  * others do not know the new place, and their marks do not come there.
  */

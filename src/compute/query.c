@@ -27,6 +27,7 @@
 #include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 typedef struct QueryKey
 {
@@ -75,25 +76,61 @@ free_replaced(XactEvent event, void *arg)
 }
 
 /*
- * Takes the plan out of the entry.  It may be running: where a function of the
- * view reads the TVIEW itself, and the descriptor has been built anew in
- * between.
+ * Empties the entry, but for its shape.  The plan may be running: where a
+ * function of the view reads the TVIEW itself, and the descriptor has been
+ * built anew in between.
  */
 static void
-replace_plan(KeptQuery *query)
+empty_entry(KeptQuery *query)
 {
 	static bool armed = false;
-	MemoryContext old;
 
-	if (query->plan == NULL)
-		return;
 	if (!armed)
 		RegisterXactCallback(free_replaced, NULL);
 	armed = true;
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	replaced = lappend(replaced, query->plan);
-	MemoryContextSwitchTo(old);
+	if (query->plan)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		replaced = lappend(replaced, query->plan);
+		MemoryContextSwitchTo(old);
+	}
 	query->plan = NULL;
+	if (query->sql)
+		pfree(query->sql);
+	if (query->types)
+		pfree(query->types);
+	query->sql = NULL;
+	query->types = NULL;
+}
+
+/* So many plans may be of TVIEWs that are no more. */
+#define GONE_MAX 64
+
+/*
+ * Called for each new entry.  Once in a while it drops those of tables that
+ * are no more; whoever runs such a plan has locked its table.
+ */
+static void
+forget_gone(void)
+{
+	static long added = 0;
+	HASH_SEQ_STATUS status;
+	KeptQuery *query;
+
+	if (++added < Max(GONE_MAX, hash_get_num_entries(queries) / 2))
+		return;
+	added = 0;
+	hash_seq_init(&status, queries);
+	while ((query = hash_seq_search(&status)) != NULL)
+	{
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(query->key.relid)))
+			continue;
+		empty_entry(query);
+		if (query->shape)
+			pfree(query->shape);
+		hash_search(queries, &query->key, HASH_REMOVE, NULL);
+	}
 }
 
 /* The entry of the key, an empty one when it is new. */
@@ -111,9 +148,11 @@ find_entry(const QueryKey *key)
 		queries =
 			hash_create("tview queries", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
-	query = hash_search(queries, key, HASH_ENTER, &found);
+	query = hash_search(queries, key, HASH_FIND, &found);
 	if (!found)
 	{
+		forget_gone();
+		query = hash_search(queries, key, HASH_ENTER, &found);
 		query->sql = NULL;
 		query->types = NULL;
 		query->shape = NULL;
@@ -140,13 +179,7 @@ prepare(KeptQuery *query, TviewDesc *desc, const char *sql, int nargs,
 {
 	SPIPlanPtr plan;
 
-	replace_plan(query);
-	if (query->sql)
-		pfree(query->sql);
-	if (query->types)
-		pfree(query->types);
-	query->sql = NULL;
-	query->types = NULL;
+	empty_entry(query);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	plan = SPI_prepare_cursor(sql, nargs, unconstify(Oid *, types), options);

@@ -303,6 +303,7 @@ end_transaction(bool commit)
 	end_actions = NIL;
 	tview_statement_clear();
 	tview_pending_clear();
+	tview_handle_leave_removed();
 }
 
 static void

@@ -334,6 +334,52 @@ tview_meta_table_server(Oid relid)
 
 /* ---- look-ups ---- */
 
+/* So much may be kept of tables that are no more. */
+#define GONE_MAX 16
+
+static bool
+is_gone(Oid relid)
+{
+	return !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
+}
+
+/*
+ * Called for each table that is new here.  Once in a while it drops what was
+ * kept of tables that are no more: others may make and drop TVIEWs for as long
+ * as this session lives.
+ */
+static void
+forget_gone(void)
+{
+	static long added = 0;
+	HASH_SEQ_STATUS status;
+	DescEntry *desc;
+	BaseEntry *base;
+	long kept = hash_get_num_entries(descs) + hash_get_num_entries(bases);
+
+	if (++added < Max(GONE_MAX, kept / 2))
+		return;
+	added = 0;
+	hash_seq_init(&status, descs);
+	while ((desc = hash_seq_search(&status)) != NULL)
+	{
+		if (!desc->stale || !is_gone(desc->relid))
+			continue;
+		if (desc->desc != NULL)
+			discard(desc->desc->context);
+		hash_search(descs, &desc->relid, HASH_REMOVE, NULL);
+	}
+	found_last = NULL;
+	hash_seq_init(&status, bases);
+	while ((base = hash_seq_search(&status)) != NULL)
+	{
+		if (!base->stale || base->first == NULL || !is_gone(base->relid))
+			continue;
+		discard(base->first->context);
+		base->first = NULL;
+	}
+}
+
 /*
  * Builds the entry's descriptor anew; leaves none, and returns NULL, when relid
  * is no TVIEW.
@@ -351,6 +397,8 @@ rebuild_desc(Oid relid)
 		database_hash = GetSysCacheHashValue1(DATABASEOID,
 											  ObjectIdGetDatum(MyDatabaseId));
 	desc = tview_describe_build(relid, context, &watched);
+	if (desc != NULL && !hash_search(descs, &relid, HASH_FIND, NULL))
+		forget_gone();
 	/* the build may have come here for the same relation */
 	entry = hash_search(descs, &relid, desc ? HASH_ENTER : HASH_FIND, &found);
 	if (found && entry->desc != NULL)
@@ -421,6 +469,8 @@ tview_meta_base(Oid relid)
 	}
 
 	before = messages;
+	if (entry == NULL)
+		forget_gone();
 	first = tview_watch_build(relid, context);
 	entry = hash_search(bases, &relid, HASH_ENTER, &found);
 	if (found && entry->first != NULL)
