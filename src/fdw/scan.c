@@ -23,9 +23,10 @@
 #include "utils/rel.h"
 
 /*
- * Locks the base tables as the view would, so that commands that change them
- * for every snapshot wait for us or have ended before; then takes the
- * descriptor as it is under these locks.
+ * Locks the views and the base tables as the view would, so that commands that
+ * change them for every snapshot wait for us or have ended before: rows of one
+ * scan are of one definition.  Then takes the descriptor as it is under these
+ * locks.
  */
 static void
 lock_bases(TviewScanState *state)
@@ -34,6 +35,8 @@ lock_bases(TviewScanState *state)
 	{
 		TviewDesc *desc = tview_meta_get(state->relid, false);
 
+		for (int i = 0; i < desc->nviews; i++)
+			LockRelationOid(desc->views[i], AccessShareLock);
 		for (int i = 0; i < desc->nbases; i++)
 			LockRelationOid(desc->bases[i], AccessShareLock);
 		state->desc = tview_meta_get(state->relid, false);

@@ -349,6 +349,8 @@ fill_recorded(TviewDesc *desc, TviewRecord *record)
 	memcpy(desc->settings, record->settings, sizeof(desc->settings));
 	desc->tag_query = record->tag_query;
 	desc->bases = copy_oids(record->bases, &desc->nbases);
+	desc->views = copy_oids(
+		list_append_unique_oid(record->views, record->viewid), &desc->nviews);
 	desc->sources = copy_oids(record->sources, &desc->nsources);
 	desc->relation_tags =
 		copy_oids(record->relation_tags, &desc->nrelation_tags);

@@ -123,6 +123,8 @@ typedef struct TviewDesc
 	TviewLookup *lookups; /* without the key */
 	int nbases;
 	Oid *bases;	  /* every table whose triggers feed it, with partitions */
+	int nviews;
+	Oid *views;	  /* the view, and all views and TVIEWs that it reads */
 	int nsources; /* tables as the view names them: marks carry these oids */
 	Oid *sources;
 	int nrelation_tags;
