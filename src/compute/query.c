@@ -104,27 +104,33 @@ empty_entry(KeptQuery *query)
 	query->types = NULL;
 }
 
-/* So many plans may be of TVIEWs that are no more. */
-#define GONE_MAX 64
+#define KEPT_MAX 1024
+#define GONE_MAX 64 /* so many of them may be of TVIEWs that are no more */
 
 /*
  * Called for each new entry.  Once in a while it drops those of tables that
- * are no more; whoever runs such a plan has locked its table.
+ * are no more; and all, where statements of too many kinds have come.  An
+ * entry without a plan may be about to get one.
  */
 static void
-forget_gone(void)
+forget_some(void)
 {
 	static long added = 0;
+	long kept = hash_get_num_entries(queries);
 	HASH_SEQ_STATUS status;
 	KeptQuery *query;
 
-	if (++added < Max(GONE_MAX, hash_get_num_entries(queries) / 2))
+	if (++added < Max(GONE_MAX, kept / 2) && kept < KEPT_MAX)
 		return;
 	added = 0;
 	hash_seq_init(&status, queries);
 	while ((query = hash_seq_search(&status)) != NULL)
 	{
-		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(query->key.relid)))
+		Oid relid = query->key.relid;
+
+		if (query->plan == NULL ||
+			(kept < KEPT_MAX &&
+			 SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid))))
 			continue;
 		empty_entry(query);
 		if (query->shape)
@@ -151,7 +157,7 @@ find_entry(const QueryKey *key)
 	query = hash_search(queries, key, HASH_FIND, &found);
 	if (!found)
 	{
-		forget_gone();
+		forget_some();
 		query = hash_search(queries, key, HASH_ENTER, &found);
 		query->sql = NULL;
 		query->types = NULL;

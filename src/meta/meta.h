@@ -122,7 +122,7 @@ typedef struct TviewDesc
 	int nlookups;
 	TviewLookup *lookups; /* without the key */
 	int nbases;
-	Oid *bases;	  /* every table whose triggers feed it, with partitions */
+	Oid *bases; /* every table whose triggers feed it, with partitions */
 	int nviews;
 	Oid *views;	  /* the view, and all views and TVIEWs that it reads */
 	int nsources; /* tables as the view names them: marks carry these oids */
