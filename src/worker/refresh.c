@@ -184,7 +184,7 @@ tview_refresh_note_error(void)
 }
 
 /*
- * Locks the bases as a reader of the view does, without waiting; the
+ * Locks views and bases as a reader of the view does, without waiting; the
  * descriptor as it is under these locks, or NULL.
  */
 static TviewDesc *
@@ -192,9 +192,11 @@ lock_tview(Oid relid)
 {
 	TviewDesc *desc = tview_meta_get(relid, true);
 
-	if (desc == NULL || desc->bypass ||
-		!ConditionalLockRelationOid(desc->viewid, AccessShareLock))
+	if (desc == NULL || desc->bypass)
 		return NULL;
+	for (int i = 0; i < desc->nviews; i++)
+		if (!ConditionalLockRelationOid(desc->views[i], AccessShareLock))
+			return NULL;
 	for (int i = 0; i < desc->nbases; i++)
 		if (!ConditionalLockRelationOid(desc->bases[i], AccessShareLock))
 			return NULL;

@@ -127,6 +127,16 @@ $locker->query('ROLLBACK');
 $locker->quit;
 $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'z' WHERE pk_user = 2");
 is_refreshed('after the lock', @names);
+# neither does a view behind the view of a TVIEW
+$locker = $node->background_psql('postgres', on_error_stop => 0);
+$locker->query('BEGIN; ALTER VIEW app.v_post SET (security_barrier = false)');
+$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'zz' WHERE pk_user = 2");
+ok(wait_for(sub { stat_of('hollow', 'rank') == 0 && stat_of('hollow', 'user') == 0 }), 'TVIEWs without that view are refreshed');
+is(workers("wait_event_type = 'Lock'"), 0, 'the worker waits for no view');
+$locker->query('ROLLBACK');
+$locker->quit;
+$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'zzz' WHERE pk_user = 2");
+is_refreshed('after the lock on the view', @names);
 
 # a view that raises an error: logged, tried again later, the others go on
 $node->safe_psql('postgres', <<~'SQL');
