@@ -183,9 +183,22 @@ tview_refresh_note_error(void)
 	current = InvalidOid;
 }
 
+/* Locks views and bases as a reader of the view does, without waiting. */
+static bool
+lock_all(const TviewDesc *desc)
+{
+	for (int i = 0; i < desc->nviews; i++)
+		if (!ConditionalLockRelationOid(desc->views[i], AccessShareLock))
+			return false;
+	for (int i = 0; i < desc->nbases; i++)
+		if (!ConditionalLockRelationOid(desc->bases[i], AccessShareLock))
+			return false;
+	return true;
+}
+
 /*
- * Locks views and bases as a reader of the view does, without waiting; the
- * descriptor as it is under these locks, or NULL.
+ * The descriptor as it is under the locks, or NULL.  What is in the way now
+ * may be gone soon: who commits wakes us before it gives its locks up.
  */
 static TviewDesc *
 lock_tview(Oid relid)
@@ -194,16 +207,13 @@ lock_tview(Oid relid)
 
 	if (desc == NULL || desc->bypass)
 		return NULL;
-	for (int i = 0; i < desc->nviews; i++)
-		if (!ConditionalLockRelationOid(desc->views[i], AccessShareLock))
-			return NULL;
-	for (int i = 0; i < desc->nbases; i++)
-		if (!ConditionalLockRelationOid(desc->bases[i], AccessShareLock))
-			return NULL;
-	if (tview_meta_get(relid, true) != desc ||
+	if (!lock_all(desc) || tview_meta_get(relid, true) != desc ||
 		tview_compute_foreign_setting(desc) != NULL ||
 		!tview_writer_is_allowed(desc, GetActiveSnapshot()))
+	{
+		postponed = true;
 		return NULL;
+	}
 	return desc;
 }
 

@@ -127,6 +127,15 @@ $locker->query('ROLLBACK');
 $locker->quit;
 $node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'z' WHERE pk_user = 2");
 is_refreshed('after the lock', @names);
+# once the lock is gone, nobody needs to call the worker again
+$locker = $node->background_psql('postgres', on_error_stop => 0);
+$node->safe_psql('postgres', "SELECT tview.reset('app.tv_comment'), tview.reset('app.tv_rank')");
+$locker->query('BEGIN; LOCK app.tb_comment IN ACCESS EXCLUSIVE MODE');
+$node->safe_psql('postgres', "UPDATE app.tb_user SET name = 'yy' WHERE pk_user = 2");
+ok(wait_for(sub { stat_of('complete', 'rank') eq 't' }), 'a TVIEW without the locked table is filled');
+$locker->query('ROLLBACK');
+$locker->quit;
+is_refreshed('a TVIEW whose table was locked', 'comment');
 # neither does a view behind the view of a TVIEW
 $locker = $node->background_psql('postgres', on_error_stop => 0);
 $locker->query('BEGIN; ALTER VIEW app.v_post SET (security_barrier = false)');
