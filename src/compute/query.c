@@ -105,7 +105,7 @@ empty_entry(KeptQuery *query)
 }
 
 #define KEPT_MAX 1024
-#define GONE_MAX 64 /* so many of them may be of TVIEWs that are no more */
+#define GONE_MAX 32 /* so many of them may be of TVIEWs that are no more */
 
 /*
  * Called for each new entry.  Once in a while it drops those of tables that

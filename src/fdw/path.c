@@ -72,17 +72,13 @@ add_key_path(PathSource *source)
 {
 	TviewPathChoice choice = {TVIEW_SCAN_KEYS, 0, source->desc->key};
 	TviewMatch *driver = tview_condition_driver(source->matches, choice.driver);
-	List *pathkeys = NIL;
 	double probes;
 
 	if (driver == NULL)
 		return false;
 	probes = tview_cost_values(source->root, driver->value,
 							   driver->condition.is_array);
-	if (source->is_plain && !driver->condition.is_array)
-		pathkeys = tview_pathkey_of_one_row(source->root, source->baserel,
-											source->desc);
-	add_scan_path(source, choice, probes, probes, pathkeys);
+	add_scan_path(source, choice, probes, probes, NIL);
 	return !driver->condition.is_array;
 }
 
@@ -113,7 +109,6 @@ add_lookup_path(PathSource *source)
 {
 	TviewPathChoice choice = {TVIEW_SCAN_LOOKUP, 0, 0};
 	TviewMatch *best = NULL;
-	List *pathkeys = NIL;
 	double best_probes = 0;
 	double best_fetched = 0;
 	bool is_one_row;
@@ -148,10 +143,7 @@ add_lookup_path(PathSource *source)
 
 	is_one_row = best->lookup->is_unique && !best->condition.is_array;
 	choice.driver = best->condition.attno;
-	if (source->is_plain && is_one_row)
-		pathkeys = tview_pathkey_of_one_row(source->root, source->baserel,
-											source->desc);
-	add_scan_path(source, choice, best_probes, best_fetched, pathkeys);
+	add_scan_path(source, choice, best_probes, best_fetched, NIL);
 	return is_one_row;
 }
 

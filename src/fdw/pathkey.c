@@ -2,9 +2,10 @@
  * pathkey.c
  *		Orders that a scan of a TVIEW delivers and that its query can use.
  *
- * The key is never null, so NULLS FIRST and NULLS LAST are alike.  Where one
- * row per key is proven, every expression over the TVIEW's columns follows
- * from the key, and a pathkey on it after the key's asks for nothing more.
+ * The key is never null, so NULLS FIRST and NULLS LAST are alike.  What an
+ * order asks for behind the key is left to be sorted, although one row per key
+ * is all that nearly every snapshot sees: one may see a row that was deleted
+ * since and one that its own transaction has put in its place.
  */
 #include "postgres.h"
 
@@ -13,7 +14,6 @@
 #include "access/stratnum.h"
 #include "catalog/pg_opfamily_d.h"
 #include "fdw/condition.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/paths.h"
 
 /* True when some member of the class is the key column itself. */
@@ -34,58 +34,9 @@ class_has_key(EquivalenceClass *ec, RelOptInfo *baserel, AttrNumber key)
 	return false;
 }
 
-/* True when some member of the class has one value per row of the TVIEW. */
-static bool
-class_follows_row(EquivalenceClass *ec, RelOptInfo *baserel)
-{
-	ListCell *lc;
-
-	if (ec->ec_has_volatile)
-		return false;
-	foreach(lc, ec->ec_members)
-	{
-		EquivalenceMember *em = lfirst(lc);
-
-		if (!em->em_is_const && bms_equal(em->em_relids, baserel->relids) &&
-			!expression_returns_set((Node *) em->em_expr))
-			return true;
-	}
-	return false;
-}
-
 /*
- * Returns the query's pathkeys from position n on as long as they follow from
- * the row.
- */
-static List *
-append_dependent(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys)
-{
-	ListCell *lc;
-
-	for_each_from(lc, root->query_pathkeys, list_length(pathkeys))
-	{
-		PathKey *pathkey = lfirst_node(PathKey, lc);
-
-		if (!class_follows_row(pathkey->pk_eclass, baserel))
-			break;
-		pathkeys = lappend(pathkeys, pathkey);
-	}
-	return pathkeys;
-}
-
-/* Returns what of the query's order a single row satisfies; never throws. */
-List *
-tview_pathkey_of_one_row(PlannerInfo *root, RelOptInfo *baserel,
-						 TviewDesc *desc)
-{
-	if (!desc->single_row)
-		return NIL;
-	return append_dependent(root, baserel, NIL);
-}
-
-/*
- * Returns the query's order, if it begins with the key, and the ascending
- * order that a merge join on the key could use.
+ * Returns the order by the key that the query's order begins with, and the
+ * ascending one that a merge join on the key could use.
  */
 List *
 tview_pathkey_orders(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc)
@@ -101,13 +52,7 @@ tview_pathkey_orders(PlannerInfo *root, RelOptInfo *baserel, TviewDesc *desc)
 		wanted = linitial_node(PathKey, root->query_pathkeys);
 		if (wanted->pk_opfamily == INTEGER_BTREE_FAM_OID &&
 			class_has_key(wanted->pk_eclass, baserel, desc->key))
-		{
-			List *order = list_make1(wanted);
-
-			if (desc->single_row)
-				order = append_dependent(root, baserel, order);
-			orders = lappend(orders, order);
-		}
+			orders = lappend(orders, list_make1(wanted));
 	}
 	if (!baserel->has_eclass_joins)
 		return orders;

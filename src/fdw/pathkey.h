@@ -17,8 +17,4 @@
 extern List *tview_pathkey_orders(PlannerInfo *root, RelOptInfo *baserel,
 								  TviewDesc *desc);
 
-/* The pathkeys that a scan of one row at the most satisfies. */
-extern List *tview_pathkey_of_one_row(PlannerInfo *root, RelOptInfo *baserel,
-									  TviewDesc *desc);
-
 #endif /* TVIEW_PATHKEY_H */

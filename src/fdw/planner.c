@@ -40,19 +40,27 @@ static planner_hook_type next_planner = NULL;
 
 static bool plan_lookups = true;
 
-/* True when the query is not limited to fewer rows than one. */
+/*
+ * True when the query has no LIMIT, or one of at least one row; *count is its
+ * number then, else NULL.
+ */
 static bool
-limit_is_idle(const Query *query)
+take_limit(const Query *query, Node **count)
 {
-	const Const *count;
+	Const *value;
 
+	*count = NULL;
 	if (query->limitOffset != NULL || query->limitOption != LIMIT_OPTION_COUNT)
 		return false;
 	if (query->limitCount == NULL)
 		return true;
-	count = (const Const *) eval_const_expressions(NULL, query->limitCount);
-	return IsA(count, Const) &&
-		(count->constisnull || DatumGetInt64(count->constvalue) >= 1);
+	value = (Const *) eval_const_expressions(NULL, query->limitCount);
+	if (!IsA(value, Const))
+		return false;
+	if (value->constisnull)
+		return true;
+	*count = (Node *) value;
+	return DatumGetInt64(value->constvalue) >= 1;
 }
 
 /*
@@ -78,7 +86,7 @@ is_plain(const Query *query)
 		query->groupClause == NIL && query->groupingSets == NIL &&
 		query->havingQual == NULL && query->distinctClause == NIL &&
 		query->sortClause == NIL && query->rowMarks == NIL &&
-		query->setOperations == NULL && limit_is_idle(query);
+		query->setOperations == NULL;
 }
 
 /* The TVIEW that the entry is, without children, or NULL. */
@@ -247,6 +255,28 @@ make_statement(const Query *query, const PlannerGlobal *glob, Plan *plan)
 	return statement;
 }
 
+/*
+ * The plan with a LIMIT.  One row is what nearly all snapshots see of a key:
+ * one may see a row that was deleted since and one that its own transaction
+ * has put in its place.
+ */
+static Plan *
+add_limit(ForeignScan *scan, Node *count)
+{
+	Plan *plan = &scan->scan.plan;
+	Plan *limit;
+
+	if (count == NULL)
+		return plan;
+	limit = (Plan *) make_limit(plan, NULL, count, LIMIT_OPTION_COUNT, 0, NULL,
+								NULL, NULL);
+	limit->startup_cost = plan->startup_cost;
+	limit->total_cost = plan->total_cost;
+	limit->plan_rows = plan->plan_rows;
+	limit->plan_width = plan->plan_width;
+	return limit;
+}
+
 /* Plans the query if it is a look-up of one row; else returns NULL. */
 static PlannedStmt *
 plan_lookup(Query *query, ParamListInfo params)
@@ -254,7 +284,10 @@ plan_lookup(Query *query, ParamListInfo params)
 	PlannerGlobal *glob = makeNode(PlannerGlobal);
 	PlannerInfo *root = makeNode(PlannerInfo);
 	ForeignScan *scan;
+	Node *count;
 
+	if (!take_limit(query, &count))
+		return NULL;
 	glob->boundParams = params;
 	root->parse = query;
 	root->glob = glob;
@@ -265,7 +298,7 @@ plan_lookup(Query *query, ParamListInfo params)
 	if (scan == NULL)
 		return NULL;
 	return make_statement(query, glob,
-						  set_plan_references(root, (Plan *) scan));
+						  set_plan_references(root, add_limit(scan, count)));
 }
 
 /* True when no other extension takes part in planning. */
@@ -301,8 +334,8 @@ tview_planner_init(void)
 	DefineCustomBoolVariable(
 		"tview.plan_lookups",
 		"Plans look-ups of one row without PostgreSQL's planner.",
-		"The plans are the same, but for a LIMIT that limits nothing.", &plan_lookups, true, PGC_USERSET,
-		0, NULL, NULL, NULL);
+		"The plans are the same.", &plan_lookups, true, PGC_USERSET, 0, NULL,
+		NULL, NULL);
 	next_planner = planner_hook;
 	planner_hook = plan_query;
 }

@@ -147,7 +147,7 @@ EXECUTE by_slug('s7');
 CREATE OR REPLACE FUNCTION app.title(d jsonb, field text DEFAULT 'title') RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'new ' || (d ->> field)$$;
 UPDATE app.tb_x SET t = 'other' WHERE pk_x = 7;
 EXECUTE by_key(7);
--- a slug is not unique any more: the LIMIT counts
+-- a slug is not unique any more
 ALTER TABLE app.tb_x DROP CONSTRAINT tb_x_slug_key;
 INSERT INTO app.tb_x VALUES (70, md5('x70')::uuid, 0, 70, 's7', 'one more', 1);
 SELECT chk.explain('EXECUTE by_slug(''s7'')');

@@ -78,7 +78,7 @@ use_and_drop(30, 'tviews');
 my ($tviews, $plans) = (contexts('TVIEW %'), contexts('CachedPlanSource'));
 use_and_drop(40, 'tviews');
 cmp_ok(contexts('TVIEW %'), '<', $tviews + 40, 'descriptors of TVIEWs that were dropped');
-cmp_ok(contexts('CachedPlanSource'), '<', $plans + 90, 'plans of TVIEWs that were dropped');
+cmp_ok(contexts('CachedPlanSource'), '<', $plans + 50, 'plans of TVIEWs that were dropped');
 use_and_drop(3, 'goes');
 is(removed_files(), '', 'servers that were dropped');
 is($session->query('SELECT string_agg(t::text, $$ $$ ORDER BY pk_stays) FROM app.tv_stays t'),
