@@ -18,6 +18,7 @@
 #include "maintain/xact.h"
 #include "meta/meta.h"
 #include "utils/guc.h"
+#include "worker/share.h"
 
 PG_MODULE_MAGIC;
 
@@ -40,5 +41,6 @@ _PG_init(void)
 	tview_stop_init();
 #endif
 	tview_wake_init();
+	tview_share_init();
 	MarkGUCPrefixReserved("tview");
 }

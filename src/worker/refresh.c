@@ -7,29 +7,18 @@
  * store, whenever the TVIEW's counter says that there are some.
  *
  * While many rows are being emptied their keys are gathered for some rounds:
- * rows that are neighbours in the store are best computed together.  Then the
- * smallest keys come first, in batches.  A batch is as long as can be
- * computed in BATCH_MS.  Its keys are asked for
- *
- *		by range	where they lie close together (cache/stale.h): the view is
- *					run between the first and the last of them
- *		by list		elsewhere
- *
- * and where a batch costs the same however short it is, because the view has
- * parts that a condition on the key does not restrict, and at least half of
- * the TVIEW is stale,
- *
- *		whole		the view is run once, and what is stale is stored
- *
- * A batch in which the view raises an error is halved until the rows that
- * raise it are alone; the others are stored.
+ * rows that are neighbours in the store are best computed together.  Then they
+ * are computed in batches (batch.h), with helpers where there are many of them
+ * (share.h).  Where a batch costs the same however short it is, because the
+ * view has parts that a condition on the key does not restrict, and at least
+ * half of the TVIEW is stale, the view is run once as a whole, and what is
+ * stale is stored.
  */
 #include "postgres.h"
 
 #include "cache/contents.h"
 #include "cache/estimate.h"
 #include "cache/reader.h"
-#include "cache/stale.h"
 #include "cache/state.h"
 #include "cache/writer.h"
 #include "compute/compute.h"
@@ -42,38 +31,20 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "worker/keylist.h"
+#include "worker/batch.h"
 #include "worker/refresh.h"
+#include "worker/share.h"
 
-#define BATCH_KEYS 500 /* at least, where that takes as long as it may */
-#define BATCH_KEYS_MAX 8192
-#define BATCH_MS 50
-#define BATCH_BYTES (4 * 1024 * 1024)
-#define BATCH_KEYS_LARGE 16 /* at least, of rows that are large */
-#define BATCH_ERRORS 8		/* so many rows may fail, then the rest waits */
 #define WALK_KEYS 8192
 #define GATHER_ROUNDS 16
 #define FIRST_PAUSE_MS 1000 /* after a failure, doubled by each further */
 #define LONGEST_PAUSE_MS 300000
 
-/* What makes a batch dear. */
-typedef enum BatchCost
-{
-	COST_LOW,	/* or not known */
-	COST_TRIED, /* a full batch was dear, a shorter one comes next */
-	COST_OF_ROWS,
-	COST_OF_BATCHES
-} BatchCost;
-
 /* What there is to do for one TVIEW. */
 typedef struct Work
 {
 	Oid relid; /* hash key */
-	TviewKeyList keys;
-	int limit; /* keys in the next batch */
-	int taken; /* keys of the batch under way */
-	BatchCost cost;
-	long dear_ms;		 /* what the full batch took */
+	TviewBacklog backlog;
 	int gathered;		 /* rounds in which keys were waited for */
 	bool due;			 /* to walk for empty rows, from the first on */
 	TviewIndexWalk walk; /* the one that was begun last */
@@ -113,7 +84,7 @@ find_work(Oid relid)
 		memset(work, 0, sizeof(Work));
 		work->relid = relid;
 		work->due = true;
-		work->limit = BATCH_KEYS;
+		tview_batch_reset(&work->backlog);
 	}
 	return work;
 }
@@ -136,7 +107,7 @@ tview_refresh_take_hollowed(void)
 		Work *work = find_work(hollowed->rows[i].relid);
 
 		work->counted++;
-		tview_keylist_add(&work->keys, context, hollowed->rows[i].key);
+		tview_keylist_add(&work->backlog.keys, context, hollowed->rows[i].key);
 	}
 }
 
@@ -164,6 +135,15 @@ retry_later(Work *work)
 		work->retry_at = end_of_pause(&work->retry_ms);
 }
 
+/* Some rows of the last batch may have stayed stale. */
+static void
+notice_left(Work *work)
+{
+	if (work->backlog.left)
+		retry_later(work);
+	work->backlog.left = false;
+}
+
 void
 tview_refresh_note_error(void)
 {
@@ -171,13 +151,12 @@ tview_refresh_note_error(void)
 	{
 		Work *work = find_work(current);
 
+		/* the others of its batch were stored */
+		if (work->backlog.left)
+			work->pause_ms = 0;
 		/* others first */
-		if (work->taken > 0)
-		{
-			tview_keylist_take(&work->keys, work->taken);
-			retry_later(work);
-		}
-		work->taken = 0;
+		tview_batch_skip(&work->backlog);
+		notice_left(work);
 		pause_work(work);
 	}
 	current = InvalidOid;
@@ -200,8 +179,8 @@ lock_all(const TviewDesc *desc)
  * The descriptor as it is under the locks, or NULL.  What is in the way now
  * may be gone soon: who commits wakes us before it gives its locks up.
  */
-static TviewDesc *
-lock_tview(Oid relid)
+TviewDesc *
+tview_refresh_lock(Oid relid)
 {
 	TviewDesc *desc = tview_meta_get(relid, true);
 
@@ -229,7 +208,8 @@ notice_changes(TviewHandle *handle, Work *work)
 	if (work->entry != handle->entry)
 	{
 		work->entry = handle->entry;
-		tview_keylist_clear(&work->keys);
+		tview_share_forget(work->relid);
+		tview_keylist_clear(&work->backlog.keys);
 		work->due = true;
 	}
 	if (emptied != work->counted)
@@ -251,7 +231,7 @@ tview_refresh_add(TviewHandle *handle, Oid relid, const int64 *keys, int n)
 
 	notice_changes(handle, work);
 	for (int i = 0; i < n; i++)
-		tview_keylist_add(&work->keys, context, keys[i]);
+		tview_keylist_add(&work->backlog.keys, context, keys[i]);
 }
 
 /* Goes on with the walk for empty rows. */
@@ -268,149 +248,8 @@ walk(TviewHandle *handle, Work *work)
 	}
 	n = tview_contents_find_hollow(handle, &work->walk, keys, WALK_KEYS);
 	for (int i = 0; i < n; i++)
-		tview_keylist_add(&work->keys, context, keys[i]);
+		tview_keylist_add(&work->backlog.keys, context, keys[i]);
 	pfree(keys);
-}
-
-/* A batch under way. */
-typedef struct Batch
-{
-	TviewDesc *desc;
-	Work *work;
-	Snapshot snapshot;
-	TimestampTz begun;
-	Size bytes;
-	bool stored; /* the store has taken what there was */
-	int nfailed;
-	int64 failed[BATCH_ERRORS]; /* keys whose rows raise an error */
-} Batch;
-
-/* Stores what n keys came to. */
-static void
-store(Batch *batch, TviewComputed *computed, int n)
-{
-	TviewFillBatch fill = {.flags = TVIEW_WRITER_WAIT, .n = n};
-
-	fill.items = palloc(n * sizeof(TviewFillItem));
-	for (int i = 0; i < n; i++)
-	{
-		fill.items[i] = tview_compute_lend_item(&computed[i]);
-		if (fill.items[i].tuple)
-			batch->bytes += fill.items[i].tuple->t_len;
-	}
-	batch->stored = tview_writer_store(batch->desc, batch->snapshot, &fill) ==
-		TVIEW_WRITTEN;
-	if (batch->stored && fill.skipped > 0)
-		retry_later(batch->work);
-}
-
-/*
- * Computes a list of keys and stores it, halving it where the view raises an
- * error; returns with how many keys it is done.
- */
-static int
-compute_list(Batch *batch, const int64 *keys, int n)
-{
-	TviewComputed *computed;
-	int done;
-
-	CHECK_FOR_INTERRUPTS();
-	computed =
-		tview_compute_try(batch->desc, batch->snapshot, keys, n, true);
-	if (computed)
-	{
-		store(batch, computed, n);
-		return batch->stored ? n : 0;
-	}
-	if (n == 1)
-	{
-		batch->failed[batch->nfailed++] = keys[0];
-		return 1;
-	}
-	done = compute_list(batch, keys, n / 2);
-	if (batch->stored && batch->nfailed < BATCH_ERRORS)
-		done += compute_list(batch, &keys[n / 2], n - n / 2);
-	return done;
-}
-
-/* Says how long the next batch may be, after one of n keys. */
-static void
-set_limit(Batch *batch, int n)
-{
-	Work *work = batch->work;
-	long ms = TimestampDifferenceMilliseconds(batch->begun,
-											  GetCurrentTimestamp());
-	int largest = Max(BATCH_BYTES / (batch->bytes / n + 1), BATCH_KEYS_LARGE);
-
-	if (work->cost == COST_TRIED)
-	{
-		work->cost =
-			ms >= work->dear_ms / 2 ? COST_OF_BATCHES : COST_OF_ROWS;
-		work->limit = BATCH_KEYS;
-	}
-	else if (work->cost == COST_LOW && n == BATCH_KEYS && ms > 2 * BATCH_MS)
-	{
-		work->cost = COST_TRIED;
-		work->dear_ms = ms;
-		work->limit = BATCH_KEYS / 4;
-	}
-	else if (n >= work->limit)
-		work->limit = Min(n * Min(BATCH_MS / (double) Max(ms, 1), 4),
-						  BATCH_KEYS_MAX);
-	if (work->cost == COST_OF_BATCHES && ms > 4 * work->dear_ms)
-		work->cost = COST_OF_ROWS;
-	if (work->cost == COST_OF_BATCHES)
-		work->limit = BATCH_KEYS_MAX;
-	else if (work->cost != COST_TRIED)
-		work->limit = Max(work->limit, BATCH_KEYS);
-	work->limit = Min(work->limit, largest);
-}
-
-/* Computes a batch of keys and stores what they come to. */
-static void
-compute_some(TviewHandle *handle, TviewDesc *desc, Work *work)
-{
-	Batch batch = {.desc = desc,
-				   .work = work,
-				   .snapshot = GetActiveSnapshot(),
-				   .begun = GetCurrentTimestamp(),
-				   .stored = true};
-	TviewComputed *computed = NULL;
-	TviewStale stale;
-	int n;
-	const int64 *keys = tview_keylist_get(&work->keys, &n);
-	int done;
-
-	tview_stale_find(desc, batch.snapshot, keys, Min(n, work->limit), &stale);
-	done = stale.n;
-	work->taken = stale.seen;
-	elog(DEBUG1, "refreshing %d rows of %s by %s", stale.n, desc->name,
-		 stale.is_dense ? "range" : "list");
-	if (stale.is_dense)
-		computed =
-			tview_compute_range_try(desc, batch.snapshot, stale.keys, stale.n,
-									stale.holes, stale.nholes);
-	if (computed)
-		store(&batch, computed, stale.n);
-	else if (stale.n > 0)
-		done = compute_list(&batch, stale.keys, stale.n);
-	work->taken = 0;
-	if (!batch.stored)
-	{
-		pause_work(work);
-		return;
-	}
-	n = stale.seen;
-	while (done < stale.n && keys[n - 1] >= stale.keys[done])
-		n--;
-	tview_keylist_take(&work->keys, n);
-	work->pause_ms = 0;
-	if (batch.nfailed > 0)
-		retry_later(work);
-	if (batch.nfailed > 0)
-		(void) tview_compute_keys(desc, batch.snapshot, batch.failed, 1, true);
-	else if (stale.n > 0)
-		set_limit(&batch, stale.n);
 }
 
 /* Runs the whole view and stores what is stale; false when it fails. */
@@ -418,21 +257,21 @@ static bool
 compute_whole(TviewDesc *desc, Work *work)
 {
 	int n;
-	const int64 *keys = tview_keylist_get(&work->keys, &n);
+	const int64 *keys = tview_keylist_get(&work->backlog.keys, &n);
 	TviewFilled filled;
 
 	elog(DEBUG1, "refreshing %d rows of %s with the whole view", n, desc->name);
 	filled = tview_fill_keys(desc, GetActiveSnapshot(), keys, n);
 	if (filled == TVIEW_FILLED || filled == TVIEW_FILLED_PARTLY)
 	{
-		tview_keylist_take(&work->keys, n);
+		tview_keylist_take(&work->backlog.keys, n);
 		work->pause_ms = 0;
 	}
 	if (filled == TVIEW_FILLED_PARTLY)
 		retry_later(work);
 	if (filled == TVIEW_FILLED_REFUSED)
 	{
-		work->cost = COST_OF_ROWS;
+		work->backlog.cost = TVIEW_BATCH_OF_ROWS;
 		pause_work(work);
 	}
 	return filled != TVIEW_FILLED_ERROR;
@@ -445,7 +284,7 @@ fill_whole(TviewDesc *desc, Work *work)
 	bool complete;
 
 	(void) tview_fill_build(desc, GetActiveSnapshot(), 0, false, &complete);
-	tview_keylist_clear(&work->keys);
+	tview_keylist_clear(&work->backlog.keys);
 	if (complete)
 		work->pause_ms = 0;
 	else
@@ -477,24 +316,33 @@ is_whole_better(TviewDesc *desc, Work *work)
 {
 	int n;
 
-	if (work->cost != COST_OF_BATCHES)
+	if (work->backlog.cost != TVIEW_BATCH_DEAR)
 		return false;
-	(void) tview_keylist_get(&work->keys, &n);
-	return n > BATCH_KEYS && n >= tview_estimate_rows(desc, true) / 2;
+	(void) tview_keylist_get(&work->backlog.keys, &n);
+	return n > TVIEW_BATCH_KEYS && n >= tview_estimate_rows(desc, true) / 2;
 }
 
 /* Refreshes stale rows of a TVIEW that is complete; there are some. */
 static void
-refresh_rows(TviewHandle *handle, TviewDesc *desc, Work *work)
+refresh_rows(TviewDesc *desc, Work *work)
 {
+	bool stored;
+
 	if (is_whole_better(desc, work))
 	{
 		if (compute_whole(desc, work))
 			return;
 		/* an error, which a batch will tell from the rows without */
-		work->cost = COST_OF_ROWS;
+		work->backlog.cost = TVIEW_BATCH_OF_ROWS;
 	}
-	compute_some(handle, desc, work);
+	if (tview_share_begin(desc, &work->backlog))
+		return;
+	stored = tview_batch_compute(desc, &work->backlog);
+	notice_left(work);
+	if (stored)
+		work->pause_ms = 0;
+	else
+		pause_work(work);
 }
 
 /*
@@ -505,7 +353,7 @@ static bool
 refresh_one(TviewHandle *handle, Oid relid, bool settling)
 {
 	Work *work = find_work(relid);
-	bool by_batches = work->cost == COST_OF_BATCHES;
+	bool by_batches = work->backlog.cost == TVIEW_BATCH_DEAR;
 	TviewDesc *desc;
 	bool complete;
 
@@ -515,21 +363,26 @@ refresh_one(TviewHandle *handle, Oid relid, bool settling)
 		postponed = true;
 		return false;
 	}
-	desc = lock_tview(relid);
+	desc = tview_refresh_lock(relid);
 	if (desc == NULL)
 		return false;
 	complete = is_complete(handle, desc);
+	if (complete && tview_share_is_of(relid) &&
+		tview_keylist_is_empty(&work->backlog.keys))
+	{
+		tview_share_take(&work->backlog.keys, context);
+		if (tview_keylist_is_empty(&work->backlog.keys))
+			return true;
+	}
 	if (complete && (work->due || !work->walk.ended) &&
-		(by_batches || tview_keylist_is_empty(&work->keys)))
+		(by_batches || tview_keylist_is_empty(&work->backlog.keys)))
 	{
 		walk(handle, work);
 		settling |= !work->walk.ended;
 	}
-	if (complete && tview_keylist_is_empty(&work->keys))
+	if (complete && tview_keylist_is_empty(&work->backlog.keys))
 	{
-		if (work->cost != COST_LOW)
-			work->limit = BATCH_KEYS;
-		work->cost = COST_LOW;
+		tview_batch_reset(&work->backlog);
 		if (work->retry_at != 0)
 			postponed = true;
 		else if (work->walk.ended)
@@ -540,7 +393,7 @@ refresh_one(TviewHandle *handle, Oid relid, bool settling)
 		return true;
 	work->gathered = 0;
 	if (complete && desc->restrictable)
-		refresh_rows(handle, desc, work);
+		refresh_rows(desc, work);
 	else
 		fill_whole(desc, work);
 	return true;

@@ -9,6 +9,7 @@
 
 #include "cache/handle.h"
 #include "cache/settle.h"
+#include "meta/meta.h"
 
 /* The list that settling fills, empty; and: what it holds is remembered. */
 extern TviewHollowed *tview_refresh_hollowed(void);
@@ -28,6 +29,13 @@ extern bool tview_refresh_some(TviewHandle *handle, bool settling);
 
 /* True when that has left something for later. */
 extern bool tview_refresh_is_postponed(void);
+
+/*
+ * Locks the bases of a TVIEW as a reader of the view does, without waiting;
+ * its descriptor as it is under these locks, or NULL where its rows cannot be
+ * computed and stored now.
+ */
+extern TviewDesc *tview_refresh_lock(Oid relid);
 
 /* The last call has thrown: that TVIEW is left alone for a while. */
 extern void tview_refresh_note_error(void);

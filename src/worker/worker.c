@@ -11,24 +11,17 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "cache/handle.h"
 #include "cache/settle.h"
 #include "cache/wake.h"
 #include "catalog/pg_foreign_server.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
-#include "tcop/tcopprot.h"
-#include "utils/guc.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "worker/ahead.h"
 #include "worker/refresh.h"
+#include "worker/round.h"
 
 #define LINGER_MS 2000 /* without work, then the worker ends */
 #define RETRY_MS 100   /* while marks wait for an old snapshot */
@@ -44,6 +37,7 @@ typedef enum Round
 	ROUND_WORKED, /* there may be more */
 	ROUND_IDLE,
 	ROUND_WAITING, /* something is there that has to wait */
+	ROUND_FAILED,  /* likewise, and something was done before an error came */
 	ROUND_END	   /* there is no such server, or another worker */
 } Round;
 
@@ -120,57 +114,22 @@ work(void)
 		: ROUND_WAITING;
 }
 
+static void
+do_work(void *round)
+{
+	*(Round *) round = work();
+}
+
 /* A round in a transaction of its own; an error ends that, not the worker. */
 static Round
 run_round(void)
 {
-	MemoryContext context = CurrentMemoryContext;
-	volatile Round result = ROUND_IDLE;
+	Round round = ROUND_IDLE;
 
-	PG_TRY();
-	{
-		SetCurrentStatementStartTimestamp();
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		pgstat_report_activity(STATE_RUNNING, "refreshing TVIEWs");
-		result = work();
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		HOLD_INTERRUPTS();
-		EmitErrorReport();
-		AbortCurrentTransaction();
-		FlushErrorState();
-		tview_refresh_note_error();
-		result = ROUND_WAITING;
-		RESUME_INTERRUPTS();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	pgstat_report_activity(STATE_IDLE, NULL);
-	return result;
-}
-
-/* Sleeps; true when it was woken before the time was over. */
-static bool
-sleep_for(long ms)
-{
-	int events;
-
-	if (ms == 0)
-		return true;
-	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					   ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
-	return (events & WL_LATCH_SET) != 0;
+	if (tview_round_run(do_work, &round))
+		return round;
+	tview_refresh_note_error();
+	return ROUND_FAILED;
 }
 
 /*
@@ -193,9 +152,9 @@ sleep_until_woken(long ms, uint64 wishes)
 	bool woken;
 
 	if (handle == NULL)
-		return sleep_for(ms);
+		return tview_round_sleep(ms);
 	tview_wake_set_asleep(handle, true);
-	woken = tview_wake_wishes(handle) != wishes || sleep_for(ms);
+	woken = tview_wake_wishes(handle) != wishes || tview_round_sleep(ms);
 	if (tview_handle_attached(my_server))
 		tview_wake_set_asleep(handle, false);
 	return woken;
@@ -220,26 +179,25 @@ tview_worker_main(Datum arg)
 	long idle_ms = 0;
 
 	memcpy(&my_server, MyBgworkerEntry->bgw_extra, sizeof(my_server));
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid,
-											  0);
+	tview_round_connect(DatumGetObjectId(arg));
 	before_shmem_exit(release_at_exit, (Datum) 0);
 	for (;;)
 	{
 		uint64 wishes = count_wishes();
 		Round round = run_round();
-		long pause = round == ROUND_WAITING ? RETRY_MS : LINGER_MS;
+		long pause = round == ROUND_IDLE ? LINGER_MS : RETRY_MS;
 
 		if (round == ROUND_END)
 			break;
 		if (round == ROUND_WORKED)
 		{
 			idle_ms = 0;
-			(void) sleep_for(tview_wake_delay);
+			(void) tview_round_sleep(tview_wake_delay);
 			continue;
 		}
+		/* the rest comes after a pause, if it is no longer than we linger */
+		if (round == ROUND_FAILED)
+			idle_ms = 0;
 		if (sleep_until_woken(pause, wishes))
 			idle_ms = 0;
 		else

@@ -90,7 +90,7 @@ SELECT is((SELECT array_agg(server::text) FROM tview.store), '{s}', 'store has i
 
 -- ---- settings ----
 SELECT bag_eq($$SELECT name, context, vartype FROM pg_settings WHERE name LIKE 'tview.%'$$,
-	$$VALUES ('tview.checksum_interval', 'sighup', 'integer'), ('tview.max_marks_per_transaction', 'user', 'integer'), ('tview.plan_lookups', 'user', 'bool'), ('tview.refresh_delay', 'sighup', 'integer'),
+	$$VALUES ('tview.checksum_interval', 'sighup', 'integer'), ('tview.max_marks_per_transaction', 'user', 'integer'), ('tview.plan_lookups', 'user', 'bool'), ('tview.refresh_delay', 'sighup', 'integer'), ('tview.refresh_workers', 'sighup', 'integer'),
 		('tview.verify', 'user', 'enum'), ('tview.verify_sample_rate', 'user', 'real')$$, 'these are its settings');
 SELECT throws_ok('SET tview.max_marks_per_transaction = 0', '22023', NULL, 'which has a range');
 SELECT throws_ok('SET tview.no_such_setting = 0', '42602', NULL, 'other names of its prefix are refused');
