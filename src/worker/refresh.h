@@ -31,9 +31,9 @@ extern bool tview_refresh_some(TviewHandle *handle, bool settling);
 extern bool tview_refresh_is_postponed(void);
 
 /*
- * Locks the bases of a TVIEW as a reader of the view does, without waiting;
- * its descriptor as it is under these locks, or NULL where its rows cannot be
- * computed and stored now.
+ * Locks the views and bases of a TVIEW as a reader of the view does, without
+ * waiting; its descriptor as it is under these locks, or NULL where its rows
+ * cannot be computed and stored now.
  */
 extern TviewDesc *tview_refresh_lock(Oid relid);
 
