@@ -51,6 +51,7 @@ static Shared *shared = NULL; /* in it */
 static BackgroundWorkerHandle *helpers[HELPERS_MAX];
 static int nhelpers = 0;
 static uint32 own_share = 0; /* under way; nshares for none */
+static bool failed = false;	 /* there was no shared memory: not tried again */
 
 void
 tview_share_init(void)
@@ -150,15 +151,18 @@ tview_share_begin(TviewDesc *desc, TviewBacklog *backlog)
 		end_sharing();
 	n = Min(n, KEYS_MAX);
 	nshares = (n + size - 1) / size;
-	if (refresh_workers == 0 || segment != NULL ||
+	if (refresh_workers == 0 || segment != NULL || failed ||
 		backlog->cost == TVIEW_BATCH_TRIED ||
 		backlog->cost == TVIEW_BATCH_DEAR ||
 		n * backlog->key_us < WORTH_MS * 1000.0 || nshares < 2)
 		return false;
+	/* it throws where /dev/shm is full: the worker goes on by itself then */
+	failed = true;
 	segment = dsm_create(offsetof(Shared, keys) + n * sizeof(int64) + nshares,
 						 DSM_CREATE_NULL_IF_MAXSEGMENTS);
 	if (segment == NULL)
 		return false;
+	failed = false;
 	dsm_pin_mapping(segment);
 	shared = dsm_segment_address(segment);
 	shared->relid = desc->relid;
