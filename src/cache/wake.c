@@ -15,7 +15,6 @@
 #include "meta/option.h"
 #include "meta/record.h"
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -88,6 +87,22 @@ find_worker(const TviewWorker *worker)
 	return &ProcGlobal->allProcs[number];
 }
 
+void
+tview_wake_fill_request(BackgroundWorker *request, const char *function,
+						const char *name)
+{
+	memset(request, 0, sizeof(BackgroundWorker));
+	request->bgw_flags =
+		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	request->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	request->bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(request->bgw_library_name, "tview_fdw", BGW_MAXLEN);
+	strlcpy(request->bgw_function_name, function, BGW_MAXLEN);
+	strlcpy(request->bgw_name, name, BGW_MAXLEN);
+	strlcpy(request->bgw_type, name, BGW_MAXLEN);
+	request->bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+}
+
 /*
  * Asks the postmaster for a worker; it may have no place for it.  One that was
  * asked for a moment ago may be on its way, but not over a restart after a
@@ -96,7 +111,7 @@ find_worker(const TviewWorker *worker)
 static void
 start_worker(TviewWorker *worker, Oid serverid)
 {
-	BackgroundWorker request = {0};
+	BackgroundWorker request;
 	TimestampTz now = GetCurrentTimestamp();
 	uint64 life = GetRedoRecPtr();
 	int64 last = __atomic_load_n(&worker->starting, __ATOMIC_ACQUIRE);
@@ -107,15 +122,7 @@ start_worker(TviewWorker *worker, Oid serverid)
 									 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_store_n(&worker->life, life, __ATOMIC_RELEASE);
-	request.bgw_flags =
-		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	request.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	request.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(request.bgw_library_name, "tview_fdw", BGW_MAXLEN);
-	strlcpy(request.bgw_function_name, "tview_worker_main", BGW_MAXLEN);
-	strlcpy(request.bgw_name, "tview_fdw worker", BGW_MAXLEN);
-	strlcpy(request.bgw_type, "tview_fdw worker", BGW_MAXLEN);
-	request.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	tview_wake_fill_request(&request, "tview_worker_main", "tview_fdw worker");
 	memcpy(request.bgw_extra, &serverid, sizeof(serverid));
 	(void) RegisterDynamicBackgroundWorker(&request, NULL);
 }

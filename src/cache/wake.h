@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "cache/handle.h"
+#include "postmaster/bgworker.h"
 
 extern int tview_wake_delay; /* GUC tview.refresh_delay, milliseconds */
 
@@ -22,6 +23,13 @@ extern void tview_wake_init(void);
  * running transaction sees it.  Reads catalogs when they have changed.
  */
 extern bool tview_wake_is_wanted(TviewHandle *handle);
+
+/*
+ * Fills the request for a background worker of ours, who gets the oid of this
+ * database; function is one of the library.
+ */
+extern void tview_wake_fill_request(BackgroundWorker *request,
+									const char *function, const char *name);
 
 /* Wakes the worker or has it started; reads no catalog, never throws. */
 extern void tview_wake(Oid serverid);

@@ -55,23 +55,14 @@ static List *replaced = NIL; /* plans, until the transaction ends */
 static void
 free_replaced(XactEvent event, void *arg)
 {
-	switch (event)
+	if (!tview_meta_is_end(event))
+		return;
+	while (replaced != NIL)
 	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PARALLEL_ABORT:
-		case XACT_EVENT_PREPARE:
-			while (replaced != NIL)
-			{
-				SPIPlanPtr plan = llast(replaced);
+		SPIPlanPtr plan = llast(replaced);
 
-				replaced = list_delete_last(replaced);
-				(void) SPI_freeplan(plan);
-			}
-			break;
-		default:
-			break;
+		replaced = list_delete_last(replaced);
+		(void) SPI_freeplan(plan);
 	}
 }
 

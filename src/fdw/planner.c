@@ -180,19 +180,17 @@ simplify_target(PlannerInfo *root)
 
 /* Estimates what the plan costs and returns. */
 static void
-estimate(TviewDesc *desc, const ForeignScan *scan, int nconditions,
-		 const TviewMatch *driver, Plan *plan)
+estimate(TviewDesc *desc, ForeignScan *scan)
 {
+	const TviewPlan *encoded = tview_plan_decode(scan);
+	Plan *plan = &scan->scan.plan;
 	TviewScanShape shape = {
-		.kind = driver->lookup ? TVIEW_SCAN_LOOKUP : TVIEW_SCAN_KEYS,
-		.probes = 1,
-		.fetched = 1,
-		.rows = 1};
-	QualCost filter = {.per_tuple = nconditions * cpu_operator_cost};
+		.kind = encoded->kind, .probes = 1, .fetched = 1, .rows = 1};
+	QualCost filter = {.per_tuple = encoded->nconditions * cpu_operator_cost};
 	PathTarget target = {.type = T_PathTarget};
 	ListCell *lc;
 
-	foreach(lc, scan->scan.plan.targetlist)
+	foreach(lc, plan->targetlist)
 	{
 		Var *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
 		int length = -1;
@@ -224,7 +222,7 @@ plan_scan(PlannerInfo *root)
 							 simplify_target(root));
 	if (scan == NULL)
 		return NULL;
-	estimate(desc, scan, list_length(matches), driver, &scan->scan.plan);
+	estimate(desc, scan);
 	if (jit_enabled && jit_above_cost >= 0 &&
 		scan->scan.plan.total_cost > jit_above_cost)
 		return NULL;

@@ -182,18 +182,8 @@ invalidate_database(Datum arg, int cacheid, uint32 hashvalue)
 static void
 free_discarded(XactEvent event, void *arg)
 {
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PARALLEL_ABORT:
-		case XACT_EVENT_PREPARE:
-			MemoryContextDeleteChildren(discarded);
-			break;
-		default:
-			break;
-	}
+	if (tview_meta_is_end(event))
+		MemoryContextDeleteChildren(discarded);
 }
 
 /*

@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "lineage/lineage.h"
 #include "meta/option.h"
@@ -240,5 +241,17 @@ extern uint64 tview_meta_tag(TviewTagger *tagger, Datum value);
 
 /* The same for an integer, whatever the width of the tagger's type. */
 extern uint64 tview_meta_tag_integer(const TviewTagger *tagger, int64 value);
+
+/*
+ * True for the event of a transaction that is over: what was only kept for it
+ * can go.
+ */
+static inline bool
+tview_meta_is_end(XactEvent event)
+{
+	return event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT ||
+		event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT ||
+		event == XACT_EVENT_PREPARE;
+}
 
 #endif /* TVIEW_META_H */

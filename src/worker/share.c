@@ -3,10 +3,10 @@
  *		See share.h.
  *
  * The keys lie in dynamic shared memory.  Whoever is free takes the next share,
- * which is as much as one batch.  A share counts as done when all of its rows
- * were stored; what is not done when no helper is left goes back to the worker,
- * who looks at each row again before he computes it.  So a helper may end at
- * any time, and need not come at all.
+ * which is as much as one batch.  A helper's share counts as done when all of
+ * its rows were stored; what is not done when no helper is left goes back to
+ * the worker, who looks at each row again before he computes it.  So a helper
+ * may end at any time, and need not come at all.
  */
 #include "postgres.h"
 
@@ -105,19 +105,11 @@ add_share(Shared *of, uint32 share, TviewKeyList *keys, MemoryContext context)
 static void
 start_helpers(int wanted)
 {
-	BackgroundWorker request = {0};
+	BackgroundWorker request;
 	dsm_handle handle = dsm_segment_handle(segment);
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	request.bgw_flags =
-		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	request.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	request.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(request.bgw_library_name, "tview_fdw", BGW_MAXLEN);
-	strlcpy(request.bgw_function_name, "tview_share_main", BGW_MAXLEN);
-	strlcpy(request.bgw_name, "tview_fdw helper", BGW_MAXLEN);
-	strlcpy(request.bgw_type, "tview_fdw helper", BGW_MAXLEN);
-	request.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	tview_wake_fill_request(&request, "tview_share_main", "tview_fdw helper");
 	request.bgw_notify_pid = MyProcPid;
 	memcpy(request.bgw_extra, &handle, sizeof(handle));
 	while (nhelpers < wanted &&
