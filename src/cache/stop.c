@@ -67,6 +67,7 @@ static const char *const points[] = {
 	"log.read",
 	"log.keep",
 	"create.locked",
+	"refresh.locked",
 	"create.recorded",
 	"contents.write",
 	"reset.begin",

@@ -286,6 +286,7 @@ tview_define_refresh(Oid relid, int flags)
 	if ((flags & TVIEW_DEFINE_STRICT) != 0)
 		tview_kin_refuse(relid);
 	LockRelationOid(relid, ShareUpdateExclusiveLock);
+	TVIEW_STOP("refresh.locked");
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return;
 	old = tview_record_get(relid);
