@@ -49,6 +49,7 @@ my $work = <<~'SQL';
 	CREATE SERVER extra FOREIGN DATA WRAPPER tview_fdw;
 	CREATE FOREIGN TABLE app.tv_extra (pk_extra int, name text) SERVER extra
 		OPTIONS (view 'app.v_extra');
+	ALTER FOREIGN TABLE app.tv_extra OPTIONS (ADD populate 'false');
 	ROLLBACK;
 	SELECT tview.reset('tviews');
 	SELECT count(*) FROM app.tv_post;
