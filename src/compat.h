@@ -46,6 +46,13 @@ tview_compat_holds_lock(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
+/* True where the counts of strong locks are what src/meta/strong.c knows. */
+static inline bool
+tview_compat_has_strong_counts(void)
+{
+	return PG_VERSION_NUM < 190000;
+}
+
 /* The next datum of a sort, valid until the sort's next call or longer. */
 static inline bool
 tview_compat_sort_next(Tuplesortstate *sort, Datum *datum, bool *isnull)

@@ -55,6 +55,7 @@ static const char *const points[] = {
 	"publish.open",
 	"publish.part",
 	"publish.end",
+	"commit.visible",
 	"commit.end",
 	"abort.end",
 	"settle.begin",

@@ -75,6 +75,12 @@ is_due(void)
 	return check_mode == CHECK_ALL;
 }
 
+bool
+tview_check_is_on(void)
+{
+	return check_mode != CHECK_OFF;
+}
+
 /* Moves to the view's next row that has a key. */
 static void
 advance(const TviewDesc *desc, TviewCheck *check)

@@ -14,6 +14,9 @@
 /* Defines the settings. */
 extern void tview_check_init(void);
 
+/* True when scans of this session may be checked. */
+extern bool tview_check_is_on(void);
+
 /* Begins a check of a scan that will ask the store, where one is due. */
 extern void tview_check_start(TviewScanState *state);
 

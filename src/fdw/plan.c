@@ -457,6 +457,8 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 							  0, driver->condition.attno};
 	PlanClauses clauses;
 	List *outputs;
+	List *private;
+	TviewPlan *plan;
 	Bitmapset *columns = NULL;
 
 	pull_varattnos((Node *) tlist, 1, &columns);
@@ -466,9 +468,13 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 	outputs = narrow_slot(root, 1, tlist, &clauses);
 	columns = add_condition_columns(columns, clauses.pushed);
 	note_sources(root, desc);
-	return make_foreignscan(tlist, NIL, 1, clauses.exprs,
-							encode_plan(&choice, columns, clauses.pushed,
-										outputs, InvalidOid),
+	private = encode_plan(&choice, columns, clauses.pushed, outputs,
+						  InvalidOid);
+	plan = (TviewPlan *) DatumGetPointer(
+		linitial_node(Const, private)->constvalue);
+	plan->is_alone = !contain_mutable_functions((Node *) tlist) &&
+		!contain_mutable_functions((Node *) clauses.exprs);
+	return make_foreignscan(tlist, NIL, 1, clauses.exprs, private,
 							list_copy(outputs), NIL, NULL);
 }
 

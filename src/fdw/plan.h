@@ -54,6 +54,8 @@ typedef struct TviewPlan
 	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
 	int natts;	   /* the last column that is needed; 0: the whole row */
 	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
+	/* a look-up of one row, and nothing else reads with its snapshot: lock.c */
+	bool is_alone;
 	/*
 	 * columns that the scan's slot has, in this order; 0: it has those of the
 	 * relation

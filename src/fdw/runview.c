@@ -328,8 +328,11 @@ tview_runview_setting(TviewScanState *state)
 void
 tview_runview_start(TviewScanState *state, TviewReason reason)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->scan_context);
+	MemoryContext old;
 
+	if (tview_lock_is_missing(state))
+		return;
+	old = MemoryContextSwitchTo(state->scan_context);
 	state->keys_only = state->phase == TVIEW_PHASE_KEYS &&
 		(state->next_key > 0 || state->plan->kind == TVIEW_SCAN_LOOKUP);
 

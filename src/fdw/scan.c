@@ -17,34 +17,9 @@
 #include "fdw/state.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-/*
- * Locks the views and the base tables as the view would, so that commands that
- * change them for every snapshot wait for us or have ended before: rows of one
- * scan are of one definition.  Then takes the descriptor as it is under these
- * locks.
- */
-static void
-lock_bases(TviewScanState *state)
-{
-	for (int attempt = 0; attempt < 10; attempt++)
-	{
-		TviewDesc *desc = tview_meta_get(state->relid, false);
-
-		for (int i = 0; i < desc->nviews; i++)
-			LockRelationOid(desc->views[i], AccessShareLock);
-		for (int i = 0; i < desc->nbases; i++)
-			LockRelationOid(desc->bases[i], AccessShareLock);
-		state->desc = tview_meta_get(state->relid, false);
-		if (state->desc == desc)
-			break;
-	}
-	state->locked = true;
-}
 
 /*
  * The owner of the TVIEW needs the right to read the view, like the owner of
@@ -105,10 +80,10 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	TVIEW_STOP("scan.begin");
-	lock_bases(state);
+	state->snapshot = node->ss.ps.state->es_snapshot;
+	tview_lock_begin(state);
 	TVIEW_STOP("scan.locked");
 	check_privilege(state->desc);
-	state->snapshot = node->ss.ps.state->es_snapshot;
 	tview_values_init(state);
 	state->phase = TVIEW_PHASE_START;
 }
@@ -198,6 +173,14 @@ start_scan(TviewScanState *state)
 	MemoryContextSwitchTo(old);
 }
 
+/* Locks what the scan has done without so far. */
+static void
+take_locks(TviewScanState *state)
+{
+	tview_lock_take(state);
+	check_privilege(state->desc);
+}
+
 /* The next row of the phase, NULL at the end; an error in it comes now. */
 static MinimalTuple
 next_tuple(TviewScanState *state, bool *served, bool *has_room)
@@ -222,6 +205,8 @@ next_tuple(TviewScanState *state, bool *served, bool *has_room)
 		switch (state->phase)
 		{
 			case TVIEW_PHASE_START:
+				if (state->must_lock)
+					take_locks(state);
 				start_scan(state);
 				break;
 			case TVIEW_PHASE_STORE:
@@ -445,6 +430,7 @@ tviewReScanForeignScan(ForeignScanState *node)
 		MemoryContextReset(state->batch_context);
 	state->nrows = state->next_row = 0;
 	state->counted = false;
+	state->must_lock = !state->locked;
 	state->phase = TVIEW_PHASE_START;
 }
 
@@ -453,7 +439,7 @@ tviewEndForeignScan(ForeignScanState *node)
 {
 	TviewScanState *state = node->fdw_state;
 
-	if (state == NULL || !state->locked)
+	if (state == NULL || state->snapshot == NULL)
 		return;
 	tview_runview_close(state);
 	flush_counters(state);

@@ -158,6 +158,8 @@ tview_serve_begin(TviewScanState *state)
 	if (reason.code != TVIEW_BYPASS_NONE)
 		return reason;
 	reason = tview_reader_begin(&state->reader);
+	if (!state->locked)
+		return reason;
 	if ((reason.code == TVIEW_BYPASS_GENERATION ||
 		 (reason.code == TVIEW_BYPASS_INCOMPLETE &&
 		  state->reader.state.relid == InvalidOid)) &&
@@ -470,6 +472,8 @@ read_keys(TviewScanState *state, int n)
 		add_entry(state, &batch, key, found, &row);
 	}
 	tview_reader_end(&state->reader);
+	if (batch.invalid > 0 && tview_lock_is_missing(state))
+		return;
 	if (batch.invalid > 0 && !state->desc->restrictable)
 	{
 		tview_runview_start(state, stale_reason);

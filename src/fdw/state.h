@@ -101,7 +101,8 @@ typedef struct TviewScanState
 	uint64 bypassed[TVIEW_BYPASS_COUNT];
 	/* a key that no root row has was computed: only settling ends that */
 	bool computed_in_vain;
-	bool locked; /* the bases are */
+	bool locked;	/* the views and the bases are */
+	bool must_lock; /* they are to be before the scan starts (again) */
 
 	/* this (re)scan */
 	TviewScanPhase phase;
@@ -179,6 +180,19 @@ tview_scan_is_first(const TviewScanState *state)
 {
 	return state->scan_context == state->context;
 }
+
+/*
+ * lock.c: begins a scan that may do without locks; fills state->desc.
+ */
+extern void tview_lock_begin(TviewScanState *state);
+/* Locks the views and the bases, and fills state->desc. */
+extern void tview_lock_take(TviewScanState *state);
+/*
+ * For whoever is about to run the view, or to store: true when the scan is not
+ * locked; it starts again then, with locks, and the caller does nothing but
+ * return.  No row has been returned, and the reader has ended.
+ */
+extern bool tview_lock_is_missing(TviewScanState *state);
 
 /* values.c: makes the conditions' values ready to be evaluated. */
 extern void tview_values_init(TviewScanState *state);

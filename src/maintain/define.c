@@ -21,6 +21,7 @@
 #include "maintain/fill.h"
 #include "maintain/kin.h"
 #include "maintain/trigger.h"
+#include "maintain/xact.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -151,6 +152,21 @@ tview_define_create(Oid relid)
 
 /* ---- looking again ---- */
 
+void
+tview_define_mark_gone(List *relids)
+{
+	List *sources = NIL;
+	ListCell *lc, *lc2;
+
+	foreach(lc, relids)
+		foreach(lc2, tview_record_sources(InvalidOid, lfirst_oid(lc)))
+			sources = list_append_unique_oid(
+				sources, ((TviewSourceRecord *) lfirst(lc2))->sourceid);
+	foreach(lc, sources)
+		if (get_rel_relkind(lfirst_oid(lc)) != '\0')
+			tview_xact_mark_gone(lfirst_oid(lc));
+}
+
 /*
  * Replaces the recorded row by one with another problem (or none) and a new
  * generation.
@@ -207,6 +223,11 @@ refresh(TviewRecord *old, int flags)
 	}
 	if (disorder != NIL && !bump)
 		record_again(record, definition->sources);
+	/*
+	 * who sees this transaction may read before its messages come, and see
+	 * rows that it has changed without a trigger
+	 */
+	tview_define_mark_gone(disorder);
 	if (record->problem == NULL &&
 		(old->problem != NULL || (moved && strict)))
 	{

@@ -33,6 +33,9 @@ extern void tview_define_create(Oid relid);
  */
 extern void tview_define_refresh(Oid relid, int flags);
 
+/* Marks everything that is read through one of the relations, as TRUNCATE. */
+extern void tview_define_mark_gone(List *relids);
+
 /*
  * Records anew what pg_upgrade has brought over, without waiting for locks:
  * what cannot be locked is left for the next command.  True when there was

@@ -102,23 +102,7 @@ moves_rows(Node *parsetree)
 	return false;
 }
 
-/* Marks everything that is read through one of the relations. */
-static void
-mark_sources_gone(List *relids)
-{
-	List *sources = NIL;
-	ListCell *lc, *lc2;
-
-	foreach(lc, relids)
-		foreach(lc2, tview_record_sources(InvalidOid, lfirst_oid(lc)))
-			sources = list_append_unique_oid(
-				sources, ((TviewSourceRecord *) lfirst(lc2))->sourceid);
-	foreach(lc, sources)
-		if (get_rel_relkind(lfirst_oid(lc)) != '\0')
-			tview_xact_mark_gone(lfirst_oid(lc));
-}
-
-/* The same for the relations of a command and their ancestors. */
+/* Marks what is read through a command's relations and their ancestors. */
 static void
 mark_objects_gone(List *objects)
 {
@@ -133,7 +117,7 @@ mark_objects_gone(List *objects)
 			relids = list_concat_unique_oid(relids,
 											tview_kin_ancestors(object->objid));
 	}
-	mark_sources_gone(relids);
+	tview_define_mark_gone(relids);
 }
 
 /* ---- the event triggers ---- */
@@ -282,7 +266,7 @@ tview_event_sql_drop(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	objects = tview_concern_read_dropped();
-	mark_sources_gone(tview_concern_relations(objects));
+	tview_define_mark_gone(tview_concern_relations(objects));
 
 	flags = changes_children_only(data->parsetree, &moves)
 		? TVIEW_DEFINE_CHILDREN

@@ -321,6 +321,7 @@ at_transaction_event(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
+			TVIEW_STOP("commit.visible");
 			if (!tview_pending_is_empty())
 				TVIEW_STOP("commit.end");
 			tview_pending_each(wake);

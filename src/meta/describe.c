@@ -25,6 +25,7 @@
 #include "meta/privilege.h"
 #include "meta/record.h"
 #include "meta/rowtag.h"
+#include "meta/strong.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -413,6 +414,7 @@ tview_describe_build(Oid relid, MemoryContext parent, TviewWatched *watched)
 		desc->context = context;
 		desc->serial = ++serials;
 		fill_recorded(desc, record);
+		tview_strong_note(desc);
 		fill_current(desc);
 		desc->bypass = find_bypass(record);
 		if (desc->key == InvalidAttrNumber && desc->bypass == NULL)

@@ -125,8 +125,9 @@ typedef struct TviewDesc
 	int nbases;
 	Oid *bases; /* every table whose triggers feed it, with partitions */
 	int nviews;
-	Oid *views;	  /* the view, and all views and TVIEWs that it reads */
-	int nsources; /* tables as the view names them: marks carry these oids */
+	Oid *views;		/* the view, and all views and TVIEWs that it reads */
+	uint16 *counts; /* of locks on the views and the bases: see strong.h */
+	int nsources;	/* tables as the view names them: marks carry these oids */
 	Oid *sources;
 	int nrelation_tags;
 	Oid *relation_tags; /* sources with a relation tag */
