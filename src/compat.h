@@ -285,6 +285,23 @@ tview_compat_complete_statement(PlannedStmt *statement,
 #endif
 }
 
+/* Checks the privileges of a statement, and makes its range table known. */
+static inline void
+tview_compat_init_range_table(EState *estate, const PlannedStmt *statement)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecCheckPermissions(statement->rtable, statement->permInfos, true);
+	ExecInitRangeTable(estate, statement->rtable, statement->permInfos,
+					   bms_copy(statement->unprunableRelids));
+#elif PG_VERSION_NUM >= 160000
+	ExecCheckPermissions(statement->rtable, statement->permInfos, true);
+	ExecInitRangeTable(estate, statement->rtable, statement->permInfos);
+#else
+	ExecCheckRTPerms(statement->rtable, true);
+	ExecInitRangeTable(estate, statement->rtable);
+#endif
+}
+
 /* Runs the query for a number of rows, or with 0 to its end, and only once. */
 static inline void
 tview_compat_run(QueryDesc *query, uint64 rows, bool once)

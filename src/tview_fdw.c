@@ -11,6 +11,7 @@
 #include "cache/wake.h"
 #include "fdw/check.h"
 #include "fdw/planner.h"
+#include "fdw/start.h"
 #include "fdw/statistic.h"
 #include "fmgr.h"
 #include "maintain/ddl.h"
@@ -32,6 +33,7 @@ _PG_init(void)
 	tview_meta_init();
 	tview_xact_init();
 	tview_statement_init();
+	tview_start_init();
 	tview_hook_init();
 	tview_ddl_init();
 	tview_statistic_init();

@@ -8,6 +8,7 @@
 
 #include "fdw/explain.h"
 
+#include "executor/executor.h"
 #include "fdw/ancestor.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
@@ -15,7 +16,6 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/ruleutils.h"
 
 /* Returns the word for the way that a plan reads the store. */
@@ -85,24 +85,21 @@ tviewExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *scan = castNode(ForeignScan, node->ss.ps.plan);
 	const TviewPlan *plan = tview_plan_decode(scan);
+	/* the relation may not be open: see start.c */
+	const TviewDesc *desc = tview_meta_get(
+		OidIsValid(plan->counted)
+			? plan->counted
+			: exec_rt_fetch(scan->scan.scanrelid, node->ss.ps.state)->relid,
+		false);
 
 	if (es->verbose)
-	{
-		Oid relid = OidIsValid(plan->counted)
-			? plan->counted
-			: RelationGetRelid(node->ss.ss_currentRelation);
-
-		ExplainPropertyText("View", tview_meta_get(relid, false)->viewname, es);
-	}
+		ExplainPropertyText("View", desc->viewname, es);
 	ExplainPropertyText("Store", name_kind(plan->kind), es);
 	if (OidIsValid(plan->counted))
 		show_count(scan, plan, es);
 	else if (scan->fdw_exprs != NIL)
-		show_conditions(
-			(Plan *) scan,
-			tview_plan_clauses(scan,
-							   RelationGetDescr(node->ss.ss_currentRelation)),
-			es);
+		show_conditions((Plan *) scan, tview_plan_clauses(scan, desc->tupdesc),
+						es);
 
 	if (es->analyze)
 	{

@@ -144,8 +144,11 @@ tview_match_row(TviewScanState *state, MinimalTuple row)
 	MemoryContext old;
 	bool result = true;
 
-	ResetExprContext(econtext);
-	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	/* a look-up of one row may have none: see start.c */
+	if (econtext)
+		ResetExprContext(econtext);
+	old = MemoryContextSwitchTo(econtext ? econtext->ecxt_per_tuple_memory
+										 : state->scan_context);
 	for (int i = 0; result && i < state->plan->nconditions; i++)
 		result = match_condition(state, i, &tuple);
 	MemoryContextSwitchTo(old);

@@ -189,6 +189,7 @@ encode_plan(const TviewPathChoice *choice, const Bitmapset *columns,
 	ListCell *lc;
 
 	SET_VARSIZE(plan, size);
+	plan->magic = TVIEW_PLAN_MAGIC;
 	plan->kind = choice->kind;
 	plan->direction = choice->direction;
 	plan->natts = last_column(columns);
@@ -448,6 +449,23 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 							list_copy(outputs), NIL, outer_plan);
 }
 
+/* True when all are constants or parameters of the statement. */
+static bool
+are_plain(List *exprs)
+{
+	ListCell *lc;
+
+	foreach(lc, exprs)
+	{
+		Expr *expr = lfirst(lc);
+
+		if (!IsA(expr, Const) &&
+			!(IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN))
+			return false;
+	}
+	return true;
+}
+
 ForeignScan *
 tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 				  const TviewMatch *driver, List *tlist)
@@ -474,6 +492,7 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 		linitial_node(Const, private)->constvalue);
 	plan->is_alone = !contain_mutable_functions((Node *) tlist) &&
 		!contain_mutable_functions((Node *) clauses.exprs);
+	plan->is_short = outputs != NIL && are_plain(clauses.exprs);
 	return make_foreignscan(tlist, NIL, 1, clauses.exprs, private,
 							list_copy(outputs), NIL, NULL);
 }

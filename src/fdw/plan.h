@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_type_d.h"
 #include "foreign/fdwapi.h"
 #include "meta/meta.h"
 #include "nodes/pathnodes.h"
@@ -50,12 +51,15 @@ typedef struct TviewCondition
 typedef struct TviewPlan
 {
 	int32 length; /* of a varlena */
+	uint32 magic; /* TVIEW_PLAN_MAGIC */
 	TviewScanKind kind;
 	int direction; /* by key: 1 ascending, -1 descending, 0 any order */
 	int natts;	   /* the last column that is needed; 0: the whole row */
 	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
 	/* a look-up of one row, and nothing else reads with its snapshot: lock.c */
 	bool is_alone;
+	/* likewise, of plain columns by plain values: see start.c */
+	bool is_short;
 	/*
 	 * columns that the scan's slot has, in this order; 0: it has those of the
 	 * relation
@@ -67,12 +71,33 @@ typedef struct TviewPlan
 	TviewCondition conditions[FLEXIBLE_ARRAY_MEMBER];
 } TviewPlan;
 
+/* Of no other wrapper's plan. */
+#define TVIEW_PLAN_MAGIC 0x7476706c
+
 static inline const TviewPlan *
 tview_plan_decode(const ForeignScan *scan)
 {
 	const Const *value = linitial_node(Const, scan->fdw_private);
 
 	return (const TviewPlan *) DatumGetPointer(value->constvalue);
+}
+
+/* True for the scan of a TVIEW, not for one by another wrapper. */
+static inline bool
+tview_plan_is_ours(const ForeignScan *scan)
+{
+	const Const *value;
+
+	/* it may be a list of integers */
+	if (scan->fdw_private == NIL || !IsA(scan->fdw_private, List) ||
+		list_length(scan->fdw_private) != 1)
+		return false;
+	value = linitial(scan->fdw_private);
+	return value != NULL && IsA(value, Const) && value->consttype == BYTEAOID &&
+		!value->constisnull &&
+		VARSIZE_ANY(value->constvalue) >= offsetof(TviewPlan, conditions) &&
+		((const TviewPlan *) DatumGetPointer(value->constvalue))->magic ==
+		TVIEW_PLAN_MAGIC;
 }
 
 /* The numbers of the slot's columns. */

@@ -76,7 +76,9 @@ tviewBeginForeignScan(ForeignScanState *node, int eflags)
 	state->figures.store = kind_name(plan->kind);
 	state->relid = OidIsValid(plan->counted)
 		? plan->counted
-		: RelationGetRelid(node->ss.ss_currentRelation);
+		: exec_rt_fetch(((Scan *) node->ss.ps.plan)->scanrelid,
+						node->ss.ps.state)
+			  ->relid;
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	TVIEW_STOP("scan.begin");

@@ -213,14 +213,15 @@ external_parameter(ParamListInfo params, const Param *param, bool *isnull)
 static Datum
 evaluate(TviewScanState *state, int i, bool *isnull)
 {
-	ExprContext *econtext = state->node->ss.ps.ps_ExprContext;
+	PlanState *ps = &state->node->ss.ps;
 	Expr *expr;
 
 	if (state->exprs && state->exprs[i])
-		return ExecEvalExprSwitchContext(state->exprs[i], econtext, isnull);
-	expr = list_nth(((ForeignScan *) state->node->ss.ps.plan)->fdw_exprs, i);
+		return ExecEvalExprSwitchContext(state->exprs[i], ps->ps_ExprContext,
+										 isnull);
+	expr = list_nth(((ForeignScan *) ps->plan)->fdw_exprs, i);
 	if (IsA(expr, Param))
-		return external_parameter(econtext->ecxt_param_list_info,
+		return external_parameter(ps->state->es_param_list_info,
 								  (Param *) expr, isnull);
 	*isnull = ((Const *) expr)->constisnull;
 	return ((Const *) expr)->constvalue;

@@ -32,7 +32,7 @@ sub plans
 	$node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
 	$node->safe_psql('postgres', join(';', "LOAD 'tview_fdw'", ($query) x 5));
 	return $node->safe_psql('postgres',
-		q{SELECT plans || ' ' || calls FROM pg_stat_statements WHERE query LIKE 'SELECT data FROM app.tv_post %'});
+		q{SELECT concat_ws(' ', plans, calls, rows) FROM pg_stat_statements WHERE query LIKE 'SELECT data FROM app.tv_post %'});
 }
 
 isnt(width('on'), width('off'), 'alone');
@@ -40,14 +40,28 @@ isnt(width('on'), width('off'), 'alone');
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_statements'\npg_stat_statements.track_planning = on");
 $node->restart;
 is(width('on'), width('off'), 'behind pg_stat_statements: left to it');
-is(plans(), '5 5', 'it counts all plans');
+is(plans(), '5 5 5', 'it counts all plans');
 is_equal($node, 'postgres', 'rows');
 
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'tview_fdw, pg_stat_statements'");
 $node->restart;
 isnt(width('on'), width('off'), 'within it');
-is(plans(), '5 5', 'it counts all plans, too');
+is(plans(), '5 5 5', 'it counts all plans, too');
 is_equal($node, 'postgres', 'rows');
+
+# the plan of a look-up that was started the short way, shown after it ran
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'tview_fdw, auto_explain'");
+$node->restart;
+my (undef, undef, $shown) = $node->psql('postgres', <<~"SQL");
+	SET auto_explain.log_min_duration = 0;
+	SET auto_explain.log_level = notice;
+	SET auto_explain.log_verbose = on;
+	$query;
+	SET auto_explain.log_analyze = on;
+	$query;
+	SQL
+is(() = $shown =~ /Foreign Scan on app\.tv_post .*?View: app\.v_post.*?Store: lookup.*?pk_post = 3/gs, 2, 'auto_explain shows the plan');
+is(() = $shown =~ /Served: 1/g, 1, 'and what it did');
 $node->stop;
 
 done_testing();
