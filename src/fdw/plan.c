@@ -25,6 +25,7 @@
 #include "catalog/heap.h"
 #include "catalog/pg_type_d.h"
 #include "fdw/condition.h"
+#include "fdw/lock.h"
 #include "fdw/path.h"
 #include "fdw/upper.h"
 #include "meta/meta.h"
@@ -85,7 +86,7 @@ tviewGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 	TviewRelation *relation = palloc0(sizeof(TviewRelation));
 	bool one_row;
 
-	relation->desc = tview_meta_get(foreigntableid, false);
+	relation->desc = tview_lock_relations(foreigntableid);
 	relation->matches = tview_condition_collect(root, baserel, relation->desc,
 												baserel->baserestrictinfo);
 	baserel->fdw_private = relation;
@@ -274,6 +275,42 @@ note_sources(PlannerInfo *root, TviewDesc *desc)
 			list_append_unique_oid(root->glob->relationOids, desc->sources[i]);
 }
 
+/* Adds a relation to the range table, only to be locked. */
+static void
+add_locked(Query *query, Oid relid)
+{
+	RangeTblEntry *entry;
+	ListCell *lc;
+
+	foreach(lc, query->rtable)
+	{
+		entry = lfirst(lc);
+		if (entry->rtekind == RTE_RELATION && entry->relid == relid)
+			return;
+	}
+	entry = makeNode(RangeTblEntry);
+	entry->rtekind = RTE_RELATION;
+	entry->relid = relid;
+	entry->relkind = get_rel_relkind(relid);
+	entry->rellockmode = AccessShareLock;
+	entry->eref = makeAlias("", NIL); /* nothing names it */
+	query->rtable = lappend(query->rtable, entry);
+}
+
+/*
+ * Makes whoever runs a cached plan lock the views and the base tables before
+ * he takes a snapshot, as the view's plan would: a transaction that empties a
+ * table and fills it again is waited for, and then seen.
+ */
+static void
+lock_with_plan(PlannerInfo *root, TviewDesc *desc)
+{
+	for (int i = 0; i < desc->nviews; i++)
+		add_locked(root->parse, desc->views[i]);
+	for (int i = 0; i < desc->nbases; i++)
+		add_locked(root->parse, desc->bases[i]);
+}
+
 /* True when make_clause makes the clause again. */
 static bool
 is_simple(const TviewMatch *match)
@@ -442,6 +479,7 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	columns = add_condition_columns(columns, clauses.pushed);
 	check_system_columns(columns, foreigntableid);
 	note_sources(root, ((TviewRelation *) baserel->fdw_private)->desc);
+	lock_with_plan(root, ((TviewRelation *) baserel->fdw_private)->desc);
 
 	return make_foreignscan(tlist, clauses.local, baserel->relid, clauses.exprs,
 							encode_plan(&choice, columns, clauses.pushed,
@@ -468,7 +506,7 @@ are_plain(List *exprs)
 
 ForeignScan *
 tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
-				  const TviewMatch *driver, List *tlist)
+				  const TviewMatch *driver, List *tlist, bool is_outermost)
 {
 	TviewPathChoice choice = {driver->lookup ? TVIEW_SCAN_LOOKUP
 											 : TVIEW_SCAN_KEYS,
@@ -490,8 +528,15 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 						  InvalidOid);
 	plan = (TviewPlan *) DatumGetPointer(
 		linitial_node(Const, private)->constvalue);
-	plan->is_alone = !contain_mutable_functions((Node *) tlist) &&
+	plan->is_alone = is_outermost &&
+		!contain_mutable_functions((Node *) tlist) &&
 		!contain_mutable_functions((Node *) clauses.exprs);
+	if (!plan->is_alone)
+	{
+		if (tview_lock_relations(desc->relid) != desc)
+			return NULL;
+		lock_with_plan(root, desc);
+	}
 	plan->is_short = outputs != NIL && are_plain(clauses.exprs);
 	return make_foreignscan(tlist, NIL, 1, clauses.exprs, private,
 							list_copy(outputs), NIL, NULL);
@@ -513,6 +558,7 @@ tview_plan_count(PlannerInfo *root, RelOptInfo *rel, ForeignPath *scan,
 	split_clauses(root, rel, &choice, rel->baserestrictinfo, true, &clauses);
 	columns = add_condition_columns(columns, clauses.pushed);
 	note_sources(root, desc);
+	lock_with_plan(root, desc);
 	return make_foreignscan(
 		tlist, NIL, 0,
 		list_truncate(clauses.exprs, list_length(clauses.pushed)),

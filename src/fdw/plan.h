@@ -126,12 +126,13 @@ extern const TviewMatch *tview_plan_find_unique(const TviewDesc *desc,
 /*
  * The plan of a query whose only relation is the TVIEW, as entry 1 of its
  * range table, and whose only conditions are the matches: a look-up by the
- * driver, which tview_plan_find_unique has found.  NULL where the query reads
- * system columns.
+ * driver, which tview_plan_find_unique has found.  is_outermost: no function
+ * runs the query.  NULL where the query reads system columns, or the TVIEW has
+ * become another one.
  */
 extern ForeignScan *tview_plan_lookup(PlannerInfo *root, TviewDesc *desc,
 									  List *matches, const TviewMatch *driver,
-									  List *tlist);
+									  List *tlist, bool is_outermost);
 
 /*
  * The plan of count(*) over the rows that a scan of rel finds, all of whose

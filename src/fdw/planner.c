@@ -31,6 +31,7 @@
 #include "optimizer/plancat.h"
 #include "optimizer/planmain.h"
 #include "optimizer/planner.h"
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 
 /* What the planner takes values of no fixed width to have. */
@@ -207,7 +208,7 @@ estimate(TviewDesc *desc, ForeignScan *scan)
 
 /* The plan of a query that is_plain, or NULL where it is no look-up. */
 static ForeignScan *
-plan_scan(PlannerInfo *root)
+plan_scan(PlannerInfo *root, bool is_outermost)
 {
 	RangeTblEntry *entry = linitial_node(RangeTblEntry, root->parse->rtable);
 	TviewDesc *desc = find_tview(entry);
@@ -219,7 +220,7 @@ plan_scan(PlannerInfo *root)
 	if (driver == NULL)
 		return NULL;
 	scan = tview_plan_lookup(root, desc, matches, driver,
-							 simplify_target(root));
+							 simplify_target(root), is_outermost);
 	if (scan == NULL)
 		return NULL;
 	estimate(desc, scan);
@@ -277,7 +278,7 @@ add_limit(ForeignScan *scan, Node *count)
 
 /* Plans the query if it is a look-up of one row; else returns NULL. */
 static PlannedStmt *
-plan_lookup(Query *query, ParamListInfo params)
+plan_lookup(Query *query, const char *source, ParamListInfo params)
 {
 	PlannerGlobal *glob = makeNode(PlannerGlobal);
 	PlannerInfo *root = makeNode(PlannerInfo);
@@ -292,7 +293,8 @@ plan_lookup(Query *query, ParamListInfo params)
 	root->query_level = 1;
 	root->planner_cxt = CurrentMemoryContext;
 	root->wt_param_id = -1;
-	scan = plan_scan(root);
+	/* the client's command itself, not one that a function has of its own */
+	scan = plan_scan(root, source != NULL && source == debug_query_string);
 	if (scan == NULL)
 		return NULL;
 	return make_statement(query, glob,
@@ -318,7 +320,7 @@ plan_query(Query *query, const char *source, int cursor_options,
 
 	if (plan_lookups && (cursor_options & ~harmless) == 0 && is_alone() &&
 		is_plain(query))
-		statement = plan_lookup(query, params);
+		statement = plan_lookup(query, source, params);
 	if (statement)
 		return statement;
 	if (next_planner)

@@ -101,8 +101,9 @@ typedef struct TviewScanState
 	uint64 bypassed[TVIEW_BYPASS_COUNT];
 	/* a key that no root row has was computed: only settling ends that */
 	bool computed_in_vain;
-	bool locked;	/* the views and the bases are */
-	bool must_lock; /* they are to be before the scan starts (again) */
+	bool locked;		/* the views and the bases are */
+	bool must_lock;		/* they are to be before the scan starts (again) */
+	bool owns_snapshot; /* nothing but this scan reads with it */
 
 	/* this (re)scan */
 	TviewScanPhase phase;
@@ -185,7 +186,10 @@ tview_scan_is_first(const TviewScanState *state)
  * lock.c: begins a scan that may do without locks; fills state->desc.
  */
 extern void tview_lock_begin(TviewScanState *state);
-/* Locks the views and the bases, and fills state->desc. */
+/*
+ * Locks the views and the bases, and fills state->desc; a snapshot that nobody
+ * else reads with is taken anew.
+ */
 extern void tview_lock_take(TviewScanState *state);
 /*
  * For whoever is about to run the view, or to store: true when the scan is not
