@@ -27,6 +27,7 @@
 #include "fdw/condition.h"
 #include "fdw/lock.h"
 #include "fdw/path.h"
+#include "fdw/planner.h"
 #include "fdw/upper.h"
 #include "meta/meta.h"
 #include "nodes/makefuncs.h"
@@ -456,37 +457,6 @@ narrow_slot(PlannerInfo *root, Index relid, List *tlist,
 	return tlist;
 }
 
-/* Makes a plan of a path. */
-ForeignScan *
-tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
-					ForeignPath *best_path, List *tlist, List *scan_clauses,
-					Plan *outer_plan)
-{
-	TviewPathChoice choice;
-	PlanClauses clauses;
-	List *outputs;
-	Bitmapset *columns = NULL;
-
-	if (IS_UPPER_REL(baserel))
-		return tview_upper_plan(root, best_path, tlist);
-	tview_path_decode(best_path, &choice);
-	split_clauses(root, baserel, &choice, scan_clauses,
-				  best_path->path.param_info == NULL, &clauses);
-	outputs = narrow_slot(root, baserel->relid, tlist, &clauses);
-	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
-				   &columns);
-	pull_varattnos((Node *) clauses.local, baserel->relid, &columns);
-	columns = add_condition_columns(columns, clauses.pushed);
-	check_system_columns(columns, foreigntableid);
-	note_sources(root, ((TviewRelation *) baserel->fdw_private)->desc);
-	lock_with_plan(root, ((TviewRelation *) baserel->fdw_private)->desc);
-
-	return make_foreignscan(tlist, clauses.local, baserel->relid, clauses.exprs,
-							encode_plan(&choice, columns, clauses.pushed,
-										outputs, InvalidOid),
-							list_copy(outputs), NIL, outer_plan);
-}
-
 /* True when all are constants or parameters of the statement. */
 static bool
 are_plain(List *exprs)
@@ -502,6 +472,64 @@ are_plain(List *exprs)
 			return false;
 	}
 	return true;
+}
+
+/* What encode_plan has made. */
+static TviewPlan *
+plan_in(List *private)
+{
+	return (TviewPlan *) DatumGetPointer(
+		linitial_node(Const, private)->constvalue);
+}
+
+/*
+ * True when the scan is the whole query, and returns plain columns of one row:
+ * also where PostgreSQL's planner has planned it, such as for the statement
+ * that loads the library.
+ */
+static bool
+is_short(PlannerInfo *root, const TviewDesc *desc, const PlanClauses *clauses,
+		 List *outputs)
+{
+	return outputs != NIL && root->query_level == 1 &&
+		clauses->local == NIL && are_plain(clauses->exprs) &&
+		tview_planner_is_plain(root->parse) &&
+		tview_plan_find_unique(desc, clauses->pushed) != NULL;
+}
+
+/* Makes a plan of a path. */
+ForeignScan *
+tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
+					ForeignPath *best_path, List *tlist, List *scan_clauses,
+					Plan *outer_plan)
+{
+	TviewPathChoice choice;
+	PlanClauses clauses;
+	TviewDesc *desc;
+	List *outputs;
+	List *private;
+	Bitmapset *columns = NULL;
+
+	if (IS_UPPER_REL(baserel))
+		return tview_upper_plan(root, best_path, tlist);
+	desc = ((TviewRelation *) baserel->fdw_private)->desc;
+	tview_path_decode(best_path, &choice);
+	split_clauses(root, baserel, &choice, scan_clauses,
+				  best_path->path.param_info == NULL, &clauses);
+	outputs = narrow_slot(root, baserel->relid, tlist, &clauses);
+	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid,
+				   &columns);
+	pull_varattnos((Node *) clauses.local, baserel->relid, &columns);
+	columns = add_condition_columns(columns, clauses.pushed);
+	check_system_columns(columns, foreigntableid);
+	private = encode_plan(&choice, columns, clauses.pushed, outputs,
+						  InvalidOid);
+	plan_in(private)->is_short = is_short(root, desc, &clauses, outputs);
+	note_sources(root, desc);
+	lock_with_plan(root, desc);
+
+	return make_foreignscan(tlist, clauses.local, baserel->relid, clauses.exprs,
+							private, list_copy(outputs), NIL, outer_plan);
 }
 
 ForeignScan *
@@ -526,18 +554,17 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 	note_sources(root, desc);
 	private = encode_plan(&choice, columns, clauses.pushed, outputs,
 						  InvalidOid);
-	plan = (TviewPlan *) DatumGetPointer(
-		linitial_node(Const, private)->constvalue);
+	plan = plan_in(private);
 	plan->is_alone = is_outermost &&
 		!contain_mutable_functions((Node *) tlist) &&
 		!contain_mutable_functions((Node *) clauses.exprs);
+	plan->is_short = is_short(root, desc, &clauses, outputs);
 	if (!plan->is_alone)
 	{
 		if (tview_lock_relations(desc->relid) != desc)
 			return NULL;
 		lock_with_plan(root, desc);
 	}
-	plan->is_short = outputs != NIL && are_plain(clauses.exprs);
 	return make_foreignscan(tlist, NIL, 1, clauses.exprs, private,
 							list_copy(outputs), NIL, NULL);
 }

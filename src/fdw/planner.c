@@ -64,12 +64,8 @@ take_limit(const Query *query, Node **count)
 	return DatumGetInt64(value->constvalue) >= 1;
 }
 
-/*
- * True when the query reads the columns of one foreign table under conditions,
- * and does nothing else.
- */
-static bool
-is_plain(const Query *query)
+bool
+tview_planner_is_plain(const Query *query)
 {
 	const RangeTblEntry *entry;
 
@@ -206,7 +202,7 @@ estimate(TviewDesc *desc, ForeignScan *scan)
 	plan->plan_width = target.width;
 }
 
-/* The plan of a query that is_plain, or NULL where it is no look-up. */
+/* The plan of a query that is plain, or NULL where it is no look-up. */
 static ForeignScan *
 plan_scan(PlannerInfo *root, bool is_outermost)
 {
@@ -319,7 +315,7 @@ plan_query(Query *query, const char *source, int cursor_options,
 	PlannedStmt *statement = NULL;
 
 	if (plan_lookups && (cursor_options & ~harmless) == 0 && is_alone() &&
-		is_plain(query))
+		tview_planner_is_plain(query))
 		statement = plan_lookup(query, source, params);
 	if (statement)
 		return statement;
