@@ -500,6 +500,14 @@ tview_serve_keys(TviewScanState *state, bool begun)
 		end_keys(state);
 		return;
 	}
+	/* a row of the first batch may be returned before a later key is computed */
+	if (state->nkeys > n && !state->locked)
+	{
+		if (begun)
+			tview_reader_end(&state->reader);
+		(void) tview_lock_is_missing(state);
+		return;
+	}
 	/* one batch is all that there is of one key */
 	if (state->nkeys == 1)
 	{
