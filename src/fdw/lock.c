@@ -93,9 +93,8 @@ has_own_snapshot(const TviewScanState *state)
 /* Relations that are looked for one by one. */
 #define SEARCHED_MAX 16
 
-/* True when the relation is in the plan's range table. */
-static bool
-is_in_plan(List *range_table, Oid relid)
+bool
+tview_lock_is_listed(List *range_table, Oid relid)
 {
 	ListCell *lc;
 
@@ -120,10 +119,10 @@ is_locked_by_plan(const TviewScanState *state)
 		list_length(range_table) > SEARCHED_MAX)
 		return false;
 	for (int i = 0; i < desc->nviews; i++)
-		if (!is_in_plan(range_table, desc->views[i]))
+		if (!tview_lock_is_listed(range_table, desc->views[i]))
 			return false;
 	for (int i = 0; i < desc->nbases; i++)
-		if (!is_in_plan(range_table, desc->bases[i]))
+		if (!tview_lock_is_listed(range_table, desc->bases[i]))
 			return false;
 	return true;
 }

@@ -16,4 +16,7 @@
  */
 extern TviewDesc *tview_lock_relations(Oid relid);
 
+/* True when the range table has the relation, so that its plan locks it. */
+extern bool tview_lock_is_listed(List *range_table, Oid relid);
+
 #endif /* TVIEW_LOCK_H */

@@ -281,14 +281,9 @@ static void
 add_locked(Query *query, Oid relid)
 {
 	RangeTblEntry *entry;
-	ListCell *lc;
 
-	foreach(lc, query->rtable)
-	{
-		entry = lfirst(lc);
-		if (entry->rtekind == RTE_RELATION && entry->relid == relid)
-			return;
-	}
+	if (tview_lock_is_listed(query->rtable, relid))
+		return;
 	entry = makeNode(RangeTblEntry);
 	entry->rtekind = RTE_RELATION;
 	entry->relid = relid;
@@ -457,21 +452,16 @@ narrow_slot(PlannerInfo *root, Index relid, List *tlist,
 	return tlist;
 }
 
-/* True when all are constants or parameters of the statement. */
+/* True when a scan by these values returns plain columns. */
 static bool
-are_plain(List *exprs)
+is_short(const PlanClauses *clauses, List *outputs)
 {
 	ListCell *lc;
 
-	foreach(lc, exprs)
-	{
-		Expr *expr = lfirst(lc);
-
-		if (!IsA(expr, Const) &&
-			!(IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN))
+	foreach(lc, clauses->exprs)
+		if (!tview_plan_is_value(lfirst(lc)))
 			return false;
-	}
-	return true;
+	return outputs != NIL;
 }
 
 /* What encode_plan has made. */
@@ -483,16 +473,14 @@ plan_in(List *private)
 }
 
 /*
- * True when the scan is the whole query, and returns plain columns of one row:
- * also where PostgreSQL's planner has planned it, such as for the statement
- * that loads the library.
+ * True when the scan is the whole query, and a look-up of one row; PostgreSQL's
+ * planner has such, too: in the statement that loads the library.
  */
 static bool
-is_short(PlannerInfo *root, const TviewDesc *desc, const PlanClauses *clauses,
-		 List *outputs)
+is_whole_lookup(const PlannerInfo *root, const TviewDesc *desc,
+				const PlanClauses *clauses)
 {
-	return outputs != NIL && root->query_level == 1 &&
-		clauses->local == NIL && are_plain(clauses->exprs) &&
+	return root->query_level == 1 && clauses->local == NIL &&
 		tview_planner_is_plain(root->parse) &&
 		tview_plan_find_unique(desc, clauses->pushed) != NULL;
 }
@@ -524,7 +512,8 @@ tviewGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	check_system_columns(columns, foreigntableid);
 	private = encode_plan(&choice, columns, clauses.pushed, outputs,
 						  InvalidOid);
-	plan_in(private)->is_short = is_short(root, desc, &clauses, outputs);
+	plan_in(private)->is_short = is_short(&clauses, outputs) &&
+		is_whole_lookup(root, desc, &clauses);
 	note_sources(root, desc);
 	lock_with_plan(root, desc);
 
@@ -558,7 +547,7 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 	plan->is_alone = is_outermost &&
 		!contain_mutable_functions((Node *) tlist) &&
 		!contain_mutable_functions((Node *) clauses.exprs);
-	plan->is_short = is_short(root, desc, &clauses, outputs);
+	plan->is_short = is_short(&clauses, outputs);
 	if (!plan->is_alone)
 	{
 		if (tview_lock_relations(desc->relid) != desc)

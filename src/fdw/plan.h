@@ -58,7 +58,7 @@ typedef struct TviewPlan
 	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
 	/* a look-up of one row, and nothing else reads with its snapshot: lock.c */
 	bool is_alone;
-	/* likewise, of plain columns by plain values: see start.c */
+	/* a look-up of one row: plain columns, by plain values; see start.c */
 	bool is_short;
 	/*
 	 * columns that the scan's slot has, in this order; 0: it has those of the
@@ -80,6 +80,14 @@ tview_plan_decode(const ForeignScan *scan)
 	const Const *value = linitial_node(Const, scan->fdw_private);
 
 	return (const TviewPlan *) DatumGetPointer(value->constvalue);
+}
+
+/* True for values that are fetched, without an expression being set up. */
+static inline bool
+tview_plan_is_value(const Expr *expr)
+{
+	return IsA(expr, Const) ||
+		(IsA(expr, Param) && ((const Param *) expr)->paramkind == PARAM_EXTERN);
 }
 
 /* True for the scan of a TVIEW, not for one by another wrapper. */

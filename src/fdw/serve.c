@@ -500,7 +500,7 @@ tview_serve_keys(TviewScanState *state, bool begun)
 		end_keys(state);
 		return;
 	}
-	/* a row of the first batch may be returned before a later key is computed */
+	/* a row of the first batch may be returned before another is computed */
 	if (state->nkeys > n && !state->locked)
 	{
 		if (begun)

@@ -2,9 +2,9 @@
  * start.c
  *		See start.h.
  *
- * A plan of planner.c that returns plain columns of one row, by plain values,
- * is a scan and nothing else.  What the executor sets up for any plan - the
- * open relation, a context to evaluate expressions in, two descriptions of the
+ * A look-up that returns plain columns of one row, by plain values, is a scan
+ * and nothing else.  What the executor sets up for any plan - the open
+ * relation, a context to evaluate expressions in, two descriptions of the
  * row, a copy of the wrapper's callbacks - takes longer than to find the row.
  * Here the same states are set up without that; the executor runs and ends
  * them as any others.
@@ -37,7 +37,7 @@ static FdwRoutine routine = {
 	.ExplainForeignScan = tviewExplainForeignScan,
 };
 
-/* True when the plan is a short one of planner.c, and is to be run. */
+/* True when the plan is such a look-up, and is to be run. */
 static bool
 is_short(const QueryDesc *query, int eflags)
 {

@@ -170,8 +170,7 @@ tview_values_init(TviewScanState *state)
 	{
 		Expr *expr = list_nth(plan->fdw_exprs, i);
 
-		if (IsA(expr, Const) ||
-			(IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN))
+		if (tview_plan_is_value(expr))
 			continue;
 		if (state->exprs == NULL)
 			state->exprs =

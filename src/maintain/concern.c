@@ -218,83 +218,60 @@ concerns(const TviewDdlObject *object, const TviewRecord *record, int *flags)
 
 /* ---- what was dropped ---- */
 
-/*
- * True when an index or a constraint went without its table, so that a proof
- * of uniqueness may have gone with it.
- */
-static bool
-drops_proofs(List *objects)
+/* What went with a command. */
+typedef struct Dropped
+{
+	List *relations;
+	/*
+	 * an index or a constraint went without its table, so that a proof of
+	 * uniqueness may have gone with it
+	 */
+	bool proofs;
+	bool names;	 /* a row may have the name of what went, or it was hidden */
+	bool called; /* a function may call what went without a dependency */
+} Dropped;
+
+static void
+sum_up(List *objects, Dropped *dropped)
 {
 	bool tables = false;
-	bool proofs = false;
+	bool indexes = false;
 	ListCell *lc;
 
+	*dropped = (Dropped){.relations = tview_concern_relations(objects)};
 	foreach(lc, objects)
 	{
-		TviewDdlObject *object = lfirst(lc);
+		const TviewDdlObject *object = lfirst(lc);
+		bool is_index = strcmp(object->type, "index") == 0;
+		Oid class = object->classid;
 
 		tables |= strcmp(object->type, "table") == 0;
-		proofs |= strcmp(object->type, "index") == 0 ||
-			strcmp(object->type, "table constraint") == 0;
-		if (object->original && strcmp(object->type, "index") == 0)
-			return true;
+		indexes |= is_index && object->original;
+		dropped->proofs |=
+			is_index || strcmp(object->type, "table constraint") == 0;
+		dropped->names |= class == RelationRelationId ||
+			class == TypeRelationId || class == ProcedureRelationId ||
+			class == NamespaceRelationId || class == OperatorRelationId;
+		dropped->called |= class == ProcedureRelationId ||
+			class == CastRelationId || class == TSConfigRelationId ||
+			class == TSDictionaryRelationId;
 	}
-	return proofs && !tables;
+	dropped->proofs = indexes || (dropped->proofs && !tables);
 }
 
-/* True when something went whose name a row may have, or may have hidden. */
+/* True when what was dropped may concern the TVIEW; *flags is added to. */
 static bool
-drops_names(List *objects)
+drop_concerns(const Dropped *dropped, const TviewRecord *record, int *flags)
 {
-	ListCell *lc;
-
-	foreach(lc, objects)
-	{
-		Oid classid = ((TviewDdlObject *) lfirst(lc))->classid;
-
-		if (classid == RelationRelationId || classid == TypeRelationId ||
-			classid == ProcedureRelationId || classid == NamespaceRelationId ||
-			classid == OperatorRelationId)
-			return true;
-	}
-	return false;
-}
-
-/* True when something went that a function may call without a dependency. */
-static bool
-drops_called(List *objects)
-{
-	ListCell *lc;
-
-	foreach(lc, objects)
-	{
-		Oid classid = ((TviewDdlObject *) lfirst(lc))->classid;
-
-		if (classid == ProcedureRelationId || classid == CastRelationId ||
-			classid == TSConfigRelationId || classid == TSDictionaryRelationId)
-			return true;
-	}
-	return false;
-}
-
-/*
- * True when one of the dropped objects may concern the TVIEW; *flags is added
- * to.  relids are the relations among them.
- */
-static bool
-drop_concerns(List *objects, List *relids, const TviewRecord *record,
-			  int *flags)
-{
-	if ((record->setting_mask & TVIEW_SETTING_SEARCH_PATH) &&
-		drops_names(objects))
+	if (dropped->names && (record->setting_mask & TVIEW_SETTING_SEARCH_PATH))
 	{
 		*flags |= TVIEW_DEFINE_BUMP;
 		return true;
 	}
-	if (drops_called(objects) && calls_unseen(record, flags))
+	if (dropped->called && calls_unseen(record, flags))
 		return true;
-	return drops_proofs(objects) || lists_meet(record->bases, relids) ||
-		lists_meet(record->views, relids);
+	return dropped->proofs || lists_meet(record->bases, dropped->relations) ||
+		lists_meet(record->views, dropped->relations);
 }
 
 /* ---- looking again ---- */
@@ -309,11 +286,12 @@ by_relid(const ListCell *a, const ListCell *b)
 void
 tview_concern_refresh(List *objects, List *records, bool dropped, int flags)
 {
-	List *relations = tview_concern_relations(objects);
+	Dropped sum;
 	List *relids = NIL;
 	List *all_flags = NIL;
 	ListCell *lc, *lc2;
 
+	sum_up(objects, &sum);
 	list_sort(records, by_relid);
 	foreach(lc, records)
 	{
@@ -322,7 +300,7 @@ tview_concern_refresh(List *objects, List *records, bool dropped, int flags)
 		bool concerned = false;
 
 		if (dropped)
-			concerned = drop_concerns(objects, relations, record, &own_flags);
+			concerned = drop_concerns(&sum, record, &own_flags);
 		else
 			foreach(lc2, objects)
 				concerned |= concerns(lfirst(lc2), record, &own_flags);
