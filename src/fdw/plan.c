@@ -452,16 +452,24 @@ narrow_slot(PlannerInfo *root, Index relid, List *tlist,
 	return tlist;
 }
 
+/* True when an expression needs more than the statement's parameters. */
+static bool
+needs_plan(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		IsA(node, Var) ||
+		(IsA(node, Param) && ((Param *) node)->paramkind != PARAM_EXTERN))
+		return true;
+	return expression_tree_walker(node, needs_plan, context);
+}
+
 /* True when a scan by these values returns plain columns. */
 static bool
 is_short(const PlanClauses *clauses, List *outputs)
 {
-	ListCell *lc;
-
-	foreach(lc, clauses->exprs)
-		if (!tview_plan_is_value(lfirst(lc)))
-			return false;
-	return outputs != NIL;
+	return outputs != NIL && !needs_plan((Node *) clauses->exprs, NULL);
 }
 
 /* What encode_plan has made. */

@@ -58,7 +58,7 @@ typedef struct TviewPlan
 	Oid counted;   /* of a count of rows: the TVIEW; else InvalidOid */
 	/* a look-up of one row, and nothing else reads with its snapshot: lock.c */
 	bool is_alone;
-	/* a look-up of one row: plain columns, by plain values; see start.c */
+	/* a look-up of one row: plain columns; see start.c */
 	bool is_short;
 	/*
 	 * columns that the scan's slot has, in this order; 0: it has those of the

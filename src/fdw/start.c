@@ -2,12 +2,11 @@
  * start.c
  *		See start.h.
  *
- * A look-up that returns plain columns of one row, by plain values, is a scan
- * and nothing else.  What the executor sets up for any plan - the open
- * relation, a context to evaluate expressions in, two descriptions of the
- * row, a copy of the wrapper's callbacks - takes longer than to find the row.
- * Here the same states are set up without that; the executor runs and ends
- * them as any others.
+ * A look-up that returns plain columns of one row is a scan and nothing else.
+ * What the executor sets up for any plan - the open relation, a context to
+ * evaluate expressions in, two descriptions of the row, a copy of the wrapper's
+ * callbacks - takes longer than to find the row.  Here the same states are set
+ * up without that; the executor runs and ends them as any others.
  *
  * EXPLAIN and whoever counts or times the nodes have the executor's own.
  */

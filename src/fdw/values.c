@@ -164,7 +164,8 @@ apply_key_conditions(TviewScanState *state)
 void
 tview_values_init(TviewScanState *state)
 {
-	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
+	PlanState *ps = &state->node->ss.ps;
+	ForeignScan *plan = (ForeignScan *) ps->plan;
 
 	for (int i = 0; i < state->plan->nconditions; i++)
 	{
@@ -175,8 +176,11 @@ tview_values_init(TviewScanState *state)
 		if (state->exprs == NULL)
 			state->exprs =
 				palloc0(state->plan->nconditions * sizeof(ExprState *));
-		state->exprs[i] = ExecInitExpr(expr, &state->node->ss.ps);
+		state->exprs[i] = ExecInitExpr(expr, ps);
 	}
+	/* a look-up of one row has none yet: see start.c */
+	if (state->exprs && ps->ps_ExprContext == NULL)
+		ExecAssignExprContext(ps->state, ps);
 }
 
 /* The value of a parameter of the statement. */

@@ -29,16 +29,21 @@ tview_tag_relation(Oid relid)
 	return tview_tag_mix(UINT64CONST(0x7476696577000000) ^ relid);
 }
 
+/* The first bits of a tag say the column, unless that is of integers. */
+#define TVIEW_TAG_COLUMN_BITS 8
+
 /*
  * The index's tag for rows that are looked up by the column value of a tag: not
- * 0, and of different tags different, unless it is TVIEW_TAG_SHARED_LOOKUP.
+ * 0, and of different tags different, unless it is TVIEW_TAG_SHARED_LOOKUP.  It
+ * begins as the tag does.
  */
 #define TVIEW_TAG_SHARED_LOOKUP UINT64CONST(1)
 
 static inline uint64
 tview_tag_lookup(uint64 tag)
 {
-	uint64 lookup = tview_tag_mix(tag + UINT64CONST(0x9e3779b97f4a7c15));
+	uint64 others = UINT64CONST(0x9e3779b97f4a7c15) >> TVIEW_TAG_COLUMN_BITS;
+	uint64 lookup = tag ^ others;
 
 	return lookup == 0 ? TVIEW_TAG_SHARED_LOOKUP : lookup;
 }

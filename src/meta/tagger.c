@@ -75,16 +75,25 @@ tview_meta_fill_tagger(TviewTagger *tagger, Oid relid, AttrNumber attno,
 	return true;
 }
 
-/* The tag of a value's hash in the tagger's column. */
+/*
+ * The tag of a value's hash in the tagger's column.  Integers of a column have
+ * different tags, anywhere among all; those of other values begin with a byte
+ * of their column, so that the index has the ids of rows side by side and not
+ * among the many entries of foreign keys.
+ */
 static uint64
 combine(const TviewTagger *tagger, uint64 hash)
 {
 	uint64 column = tview_tag_mix(((uint64) tagger->relid << 32) ^
 								  ((uint64) (uint16) tagger->attno << 16) ^
 								  tview_tag_mix(tagger->opfamily));
+	uint64 tag = tview_tag_mix(
+		column + tview_tag_mix(hash + UINT64CONST(0x9e3779b97f4a7c15)));
 
-	return tview_tag_mix(column +
-						 tview_tag_mix(hash + UINT64CONST(0x9e3779b97f4a7c15)));
+	if (!tagger->is_integer)
+		tag = tag >> TVIEW_TAG_COLUMN_BITS |
+			column << (64 - TVIEW_TAG_COLUMN_BITS);
+	return tag;
 }
 
 uint64

@@ -28,7 +28,7 @@
 #define TVIEW_CONTROL_MAGIC "tviewctl"
 #define TVIEW_RING_MAGIC "tviewlog"
 #define TVIEW_SUMS_MAGIC "tviewsum"
-#define TVIEW_STORE_VERSION 4 /* of the layouts below */
+#define TVIEW_STORE_VERSION 5 /* of the layouts below */
 
 #define TVIEW_COUNTER_SLOTS 1024
 #define TVIEW_MAX_DATABASES 4096

@@ -183,56 +183,120 @@ prefix_of(const void *key)
 	return value;
 }
 
+/* What is looked for, and what is known of the page that may have it. */
+typedef struct Search
+{
+	const void *key;
+	size_t size;
+	bool is_integer;
+	bool has_number; /* keys have eight bytes that tell as a rule */
+	uint64_t number; /* these, as a number of the same order */
+	bool has_low;	 /* the page's keys are not below this number ... */
+	bool has_high;	 /* ... and not above that one */
+	uint64_t low;
+	uint64_t high;
+} Search;
+
+/* The number of a node's key; false for a key that has none. */
+static inline bool
+number_of(const Search *search, const TviewNode *node, uint64_t *number)
+{
+	if (!search->has_number || node->keysize < sizeof(uint64_t))
+		return false;
+	*number =
+		search->is_integer ? integer_of(node->key) : prefix_of(node->key);
+	return true;
+}
+
+/* Compares the wanted key with a node's. */
+static inline int
+compare(const Search *search, const TviewPage *page, unsigned at)
+{
+	const TviewNode *node = tview_page_node(page, at);
+	uint64_t found;
+
+	if (number_of(search, node, &found))
+	{
+		int order = (search->number > found) - (search->number < found);
+
+		if (order != 0 || search->is_integer)
+			return order;
+	}
+	return compare_bytes(search->key, search->size, node);
+}
+
+/* Where the key would be among count nodes whose numbers lie evenly. */
+static inline unsigned
+guess(const Search *search, unsigned count)
+{
+	double part = (double) (search->number - search->low) /
+		((double) (search->high - search->low) + 1);
+	unsigned at = (unsigned) (part * count);
+
+	return at < count ? at : count - 1;
+}
+
 /*
  * The first node from low on whose key is not below the wanted one; *equal
  * says whether it is that one.
+ *
+ * Each node that is looked at is memory that is waited for, so the search
+ * begins where the key would be if the page's lay evenly, as those of rows and
+ * hashes do, and goes from there in steps that double.
  */
 static inline unsigned
-search(const TviewTree *tree, const TviewPage *page, unsigned low,
-	   const void *key, size_t size, bool *equal)
+find(const Search *search, const TviewPage *page, unsigned low, bool *equal)
 {
 	unsigned high = tview_page_count(page);
-	bool has_prefix = size >= sizeof(uint64_t);
-	uint64_t wanted = 0;
+	unsigned step = 0;
+	unsigned at;
 
-	if (has_prefix)
-		wanted = tree->is_integer ? integer_of(key) : prefix_of(key);
 	*equal = false;
-	while (low < high)
+	if (low >= high)
+		return low;
+	if (search->has_low && search->has_high && search->number >= search->low &&
+		search->number <= search->high)
 	{
-		unsigned middle = (low + high) / 2;
-		const TviewNode *node = tview_page_node(page, middle);
-		int order = 0;
+		at = low + guess(search, high - low);
+		step = 1;
+	}
+	else
+		at = (low + high) / 2;
+	for (;;)
+	{
+		int order = compare(search, page, at);
 
-		if (tree->is_integer)
-		{
-			uint64_t found = integer_of(node->key);
-
-			order = (wanted > found) - (wanted < found);
-		}
-		else
-		{
-			/* that tells as a rule */
-			if (has_prefix && node->keysize >= sizeof(uint64_t))
-			{
-				uint64_t found = prefix_of(node->key);
-
-				order = (wanted > found) - (wanted < found);
-			}
-			if (order == 0)
-				order = compare_bytes(key, size, node);
-		}
 		if (order == 0)
 		{
 			*equal = true;
-			return middle;
+			return at;
 		}
 		if (order > 0)
-			low = middle + 1;
+			low = at + 1;
 		else
-			high = middle;
+			high = at;
+		if (low >= high)
+			return low;
+		if (step > 0 && step < (high - low) / 2)
+		{
+			at = order > 0 ? low + step - 1 : high - step;
+			step *= 2;
+		}
+		else
+			at = (low + high) / 2;
 	}
-	return low;
+}
+
+/* Notes what a branch's nodes say of the child's keys. */
+static inline void
+narrow(Search *search, const TviewPage *page, unsigned at)
+{
+	if (at > 0)
+		search->has_low =
+			number_of(search, tview_page_node(page, at), &search->low);
+	if (at + 1 < tview_page_count(page))
+		search->has_high =
+			number_of(search, tview_page_node(page, at + 1), &search->high);
 }
 
 /*
@@ -242,6 +306,12 @@ search(const TviewTree *tree, const TviewPage *page, unsigned low,
 int
 tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
 {
+	Search search = {
+		.key = key,
+		.size = size,
+		.is_integer = tree->is_integer,
+		.has_number = size >= sizeof(uint64_t),
+	};
 	uint64_t number = tree->root;
 	const TviewPage *page;
 	unsigned at;
@@ -252,6 +322,8 @@ tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
 	*equal = false;
 	if (number == TVIEW_NO_PAGE)
 		return MDB_NOTFOUND;
+	if (search.has_number)
+		search.number = tree->is_integer ? integer_of(key) : prefix_of(key);
 	for (;;)
 	{
 		if (push(tree, number) != 0)
@@ -263,13 +335,14 @@ tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
 		if (is_leaf(page))
 			break;
 		/* a branch's first key counts as lower than all */
-		at = search(tree, page, 1, key, size, equal);
+		at = find(&search, page, 1, equal);
 		if (!*equal)
 			at--;
+		narrow(&search, page, at);
 		tree->level[tree->depth - 1].at = at;
 		number = tview_node_child(tview_page_node(page, at));
 	}
-	at = search(tree, page, 0, key, size, equal);
+	at = find(&search, page, 0, equal);
 	tree->level[tree->depth - 1].at = at;
 	return at < tview_page_count(page) ? 0 : turn_page(tree, false);
 }

@@ -361,6 +361,73 @@ test_kinds(void)
 	tview_store_detach(store);
 }
 
+/* An index key: of a tag of its own, or of one that many have. */
+static void
+index_key(unsigned i, uint8_t key[16])
+{
+	uint64_t many = i / 3 % 7 * UINT64_C(0x2492492492492492);
+	uint64_t tag = i % 3 == 0 ? many : (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t pk = i % 3 == 0 ? i * 2 : UINT64_MAX / 2;
+
+	for (int b = 0; b < 8; b++)
+	{
+		key[b] = (uint8_t) (tag >> (56 - 8 * b));
+		key[8 + b] = (uint8_t) (pk >> (56 - 8 * b));
+	}
+}
+
+/*
+ * Searches begin where a key would be if keys lay evenly: they do not, and the
+ * first and last tag that there can be are among them.
+ */
+static void
+test_uneven(void)
+{
+	TviewStore *store = tap_store(tap_path("uneven"), &tap_config);
+	TviewTxn *txn;
+	TviewCursor *cursor;
+	TviewValue found;
+	TviewValue value;
+	uint8_t key[16];
+	unsigned n = 0;
+	int wrong = 0;
+
+	tview_write_begin(store, true, &txn);
+	for (unsigned i = 0; i < 9000; i++)
+	{
+		index_key(i, key);
+		wrong += tview_put(txn, TVIEW_DB_INDEX, 1, key, 16, &i, sizeof(i)) !=
+			TVIEW_STORE_OK;
+	}
+	memset(key, 0xff, sizeof(key));
+	wrong += tview_put(txn, TVIEW_DB_INDEX, 1, key, 16, &n, sizeof(n)) !=
+		TVIEW_STORE_OK;
+	tview_write_commit(txn);
+	tview_read_begin(store, &txn);
+	tview_cursor_open(txn, TVIEW_DB_INDEX, 1, &cursor);
+	wrong += tview_get(txn, TVIEW_DB_INDEX, 1, key, 16, &value) !=
+		TVIEW_STORE_OK;
+	for (unsigned i = 0; i < 9000; i++)
+	{
+		index_key(i, key);
+		wrong += tview_get(txn, TVIEW_DB_INDEX, 1, key, 16, &value) !=
+				TVIEW_STORE_OK ||
+			memcmp(value.data, &i, sizeof(i)) != 0;
+		/* just beside it: nothing, and from there it or a later one */
+		key[15] ^= 1;
+		wrong += tview_get(txn, TVIEW_DB_INDEX, 1, key, 16, &value) !=
+			TVIEW_STORE_NOTFOUND;
+		found = (TviewValue){.data = key, .size = 16};
+		wrong += tview_cursor_move(cursor, TVIEW_SEEK_GE, &found, &value) !=
+				TVIEW_STORE_OK ||
+			memcmp(found.data, key, 16) <= 0 ||
+			((key[15] & 1) == 0 && memcmp(value.data, &i, sizeof(i)) != 0);
+	}
+	tap_is((uint64_t) wrong, 0, "uneven keys are found, and those beside not");
+	tview_read_end(txn);
+	tview_store_detach(store);
+}
+
 static void
 test_both(void)
 {
@@ -458,6 +525,7 @@ main(void)
 {
 	test_model();
 	test_kinds();
+	test_uneven();
 	test_both();
 	test_map_full();
 	return tap_done();
