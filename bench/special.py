@@ -195,8 +195,8 @@ def beside_worker(case, measure):
 UPDATE_ONE = "UPDATE kept.tb_post SET title = title || '.' WHERE pk_post = %d" % POSTS
 WAIT_UNTIL_REFRESHED = """DO $$ BEGIN
     FOR i IN 1 .. 30000 LOOP
-        IF (SELECT hollow = 0 FROM tview.cache_stats WHERE tview = 'kept.tv_post'::regclass)
-            AND (SELECT sum(marks_pending) = 0 FROM tview.store WHERE server = 'kept') THEN
+        IF (SELECT sum(marks_pending) = 0 FROM tview.store WHERE server = 'kept')
+            AND (SELECT hollow = 0 FROM tview.cache_stats WHERE tview = 'kept.tv_post'::regclass) THEN
             RETURN;
         END IF;
         PERFORM pg_sleep(0.01);

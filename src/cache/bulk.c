@@ -76,6 +76,8 @@ tview_bulk_add(TviewBulk *bulk, int64 key, const TviewRow *row)
 		add_entry(bulk, words[i].tag, key, words[i].column);
 	if (row->flags & TVIEW_ROW_HOLLOW)
 		add_entry(bulk, TVIEW_INDEX_HOLLOW, key, TVIEW_INDEX_NO_COLUMN);
+	if (row->flags & TVIEW_ROW_ABSENT)
+		add_entry(bulk, TVIEW_INDEX_ABSENTEES, key, TVIEW_INDEX_NO_COLUMN);
 }
 
 /* An entry taken out of the sort. */

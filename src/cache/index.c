@@ -112,7 +112,7 @@ delete_word(TviewTxn *txn, Oid relid, int64 pk, const TviewIndexWord *word)
 	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
 }
 
-/* ---- hollow rows ---- */
+/* ---- lists ---- */
 
 /* A block's bits, as they are stored. */
 typedef struct Block
@@ -151,11 +151,11 @@ copy_block(TviewValue value, Block *block)
 	return TVIEW_STORE_OK;
 }
 
-/* Lists a row among the hollow ones, or no longer. */
+/* Puts a row into a list, or takes it out. */
 static TviewStoreStatus
-list_hollow(TviewTxn *txn, Oid relid, int64 pk, bool hollow)
+change_list(TviewTxn *txn, Oid relid, uint64 list, int64 pk, bool listed)
 {
-	TviewIndexKey key = tview_index_key(TVIEW_INDEX_HOLLOW, block_of(pk));
+	TviewIndexKey key = tview_index_key(list, block_of(pk));
 	uint64 bit = UINT64CONST(1) << bit_of(pk) % 64;
 	Block block = {0};
 	TviewValue value;
@@ -166,7 +166,7 @@ list_hollow(TviewTxn *txn, Oid relid, int64 pk, bool hollow)
 		status = copy_block(value, &block);
 	if (status != TVIEW_STORE_OK && status != TVIEW_STORE_NOTFOUND)
 		return status;
-	if (hollow)
+	if (listed)
 		block.words[bit_of(pk) / 64] |= bit;
 	else
 		block.words[bit_of(pk) / 64] &= ~bit;
@@ -180,7 +180,7 @@ list_hollow(TviewTxn *txn, Oid relid, int64 pk, bool hollow)
 
 /* Adds the pks of a block from one on; returns how many there are then. */
 static int
-add_hollow(const Block *block, int64 number, int64 from, int64 *pks, int n,
+add_listed(const Block *block, int64 number, int64 from, int64 *pks, int n,
 		   int limit)
 {
 	uint64 first = (uint64) number << TVIEW_INDEX_BLOCK_BITS;
@@ -231,6 +231,19 @@ is_indexed_alike(const TviewRow *a, const TviewRow *b)
 		same_words(a->lookups, a->nlookups, b->lookups, b->nlookups);
 }
 
+/* Changes a list where the flag of its rows is another one. */
+static TviewStoreStatus
+change_listed(TviewTxn *txn, Oid relid, uint64 list, int64 pk, uint32 flag,
+			  const TviewRow *old, const TviewRow *row)
+{
+	bool was_listed = old && (old->flags & flag);
+	bool is_listed = row && (row->flags & flag);
+
+	return was_listed == is_listed
+		? TVIEW_STORE_OK
+		: change_list(txn, relid, list, pk, is_listed);
+}
+
 TviewStoreStatus
 tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 				   const TviewRow *row)
@@ -239,8 +252,6 @@ tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 	static WordList before;
 	static WordList after;
 	TviewStoreStatus status = TVIEW_STORE_OK;
-	bool was_hollow = old && (old->flags & TVIEW_ROW_HOLLOW);
-	bool is_hollow = row && (row->flags & TVIEW_ROW_HOLLOW);
 	int i = 0;
 	int j = 0;
 
@@ -260,8 +271,12 @@ tview_index_change(TviewTxn *txn, Oid relid, int64 pk, const TviewRow *old,
 		i += order <= 0;
 		j += order >= 0;
 	}
-	if (status == TVIEW_STORE_OK && was_hollow != is_hollow)
-		status = list_hollow(txn, relid, pk, is_hollow);
+	if (status == TVIEW_STORE_OK)
+		status = change_listed(txn, relid, TVIEW_INDEX_HOLLOW, pk,
+							   TVIEW_ROW_HOLLOW, old, row);
+	if (status == TVIEW_STORE_OK)
+		status = change_listed(txn, relid, TVIEW_INDEX_ABSENTEES, pk,
+							   TVIEW_ROW_ABSENT, old, row);
 	return status;
 }
 
@@ -273,8 +288,9 @@ tview_index_append(TviewTxn *txn, Oid relid, const TviewIndexKey *key,
 	void *room;
 	TviewStoreStatus status;
 
-	if (key->tag == TVIEW_INDEX_HOLLOW)
-		return list_hollow(txn, relid, TVIEW_PK_OF(pg_ntoh64(key->pk)), true);
+	if (tview_tag_is_reserved(key->tag))
+		return change_list(txn, relid, key->tag,
+						   TVIEW_PK_OF(pg_ntoh64(key->pk)), true);
 	status =
 		tview_put_append(txn, TVIEW_DB_INDEX, relid, key, sizeof(*key),
 						 has_column ? sizeof(column) : 0, &room);
@@ -295,42 +311,110 @@ column_of(TviewValue value)
 	return column;
 }
 
-/* The pks of hollow rows from where the walk goes on. */
+/* A place among the entries of a tag. */
+typedef struct Place
+{
+	TviewCursor *cursor; /* NULL: there is no index */
+	uint64 tag;			 /* as it is stored */
+	int64 pk;			 /* or a block's number */
+	TviewValue value;
+} Place;
+
+/* Takes the entry that the cursor stands at; NOTFOUND beyond the tag. */
 static TviewStoreStatus
-find_hollow(TviewTxn *txn, const TviewIndexWalk *walk, int64 *pks, int limit,
+take_entry(Place *place, TviewStoreStatus status, TviewValue key)
+{
+	TviewIndexKey found;
+
+	if (status != TVIEW_STORE_OK)
+		return status;
+	if (key.size != sizeof(found))
+		return TVIEW_STORE_CORRUPT;
+	memcpy(&found, key.data, sizeof(found));
+	place->pk = TVIEW_PK_OF(pg_ntoh64(found.pk));
+	return found.tag == place->tag ? TVIEW_STORE_OK : TVIEW_STORE_NOTFOUND;
+}
+
+/* Goes to a tag's first entry from a pk on. */
+static TviewStoreStatus
+first_entry(TviewTxn *txn, Oid relid, uint64 tag, int64 pk, Place *place)
+{
+	TviewIndexKey start = tview_index_key(tag, pk);
+	TviewValue key = {&start, sizeof(start)};
+	TviewStoreStatus status =
+		tview_cursor_open(txn, TVIEW_DB_INDEX, relid, &place->cursor);
+
+	place->tag = start.tag;
+	if (status != TVIEW_STORE_OK)
+	{
+		place->cursor = NULL;
+		return status;
+	}
+	status =
+		tview_cursor_move(place->cursor, TVIEW_SEEK_GE, &key, &place->value);
+	return take_entry(place, status, key);
+}
+
+/* Goes to its next one. */
+static TviewStoreStatus
+next_entry(Place *place)
+{
+	TviewValue key;
+	TviewStoreStatus status =
+		tview_cursor_move(place->cursor, TVIEW_SEEK_NEXT, &key, &place->value);
+
+	return take_entry(place, status, key);
+}
+
+/* Leaves it; the status says whether all went well. */
+static TviewStoreStatus
+leave_entries(Place *place, TviewStoreStatus status)
+{
+	if (place->cursor)
+		tview_cursor_close(place->cursor);
+	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+}
+
+/* The listed pks from where the walk goes on. */
+static TviewStoreStatus
+find_listed(TviewTxn *txn, const TviewIndexWalk *walk, int64 *pks, int limit,
 			int *n)
 {
-	TviewIndexKey start =
-		tview_index_key(TVIEW_INDEX_HOLLOW, block_of(walk->from));
-	TviewValue key = {&start, sizeof(start)};
-	TviewValue value;
-	TviewCursor *cursor;
-	TviewStoreStatus status =
-		tview_cursor_open(txn, TVIEW_DB_INDEX, walk->relid, &cursor);
+	Place place;
+	Block block;
+	TviewStoreStatus status = first_entry(txn, walk->relid, walk->tag,
+										  block_of(walk->from), &place);
 
 	*n = 0;
-	if (status != TVIEW_STORE_OK)
-		return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
-	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
 	while (status == TVIEW_STORE_OK && *n < limit)
 	{
-		TviewIndexKey found;
-		Block block;
-
-		if (key.size != sizeof(found))
-			status = TVIEW_STORE_CORRUPT;
-		memcpy(&found, key.data, sizeof(found));
-		if (status != TVIEW_STORE_OK || found.tag != start.tag)
-			break;
-		status = copy_block(value, &block);
+		status = copy_block(place.value, &block);
 		if (status != TVIEW_STORE_OK)
 			break;
-		*n = add_hollow(&block, TVIEW_PK_OF(pg_ntoh64(found.pk)), walk->from,
-						pks, *n, limit);
-		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+		*n = add_listed(&block, place.pk, walk->from, pks, *n, limit);
+		status = next_entry(&place);
 	}
-	tview_cursor_close(cursor);
-	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+	return leave_entries(&place, status);
+}
+
+TviewStoreStatus
+tview_index_count(TviewTxn *txn, Oid relid, uint64 list, uint64 *n)
+{
+	Place place;
+	Block block;
+	TviewStoreStatus status =
+		first_entry(txn, relid, list, block_of(PG_INT64_MIN), &place);
+
+	*n = 0;
+	while (status == TVIEW_STORE_OK)
+	{
+		status = copy_block(place.value, &block);
+		if (status != TVIEW_STORE_OK)
+			break;
+		*n += pg_popcount((const char *) &block, sizeof(block));
+		status = next_entry(&place);
+	}
+	return leave_entries(&place, status);
 }
 
 /* The pks of the walk's tag from where it goes on. */
@@ -338,41 +422,27 @@ static TviewStoreStatus
 find_pks(TviewTxn *txn, const TviewIndexWalk *walk, int64 *pks,
 		 uint16 *columns, int limit, int *n)
 {
-	TviewIndexKey start = tview_index_key(walk->tag, walk->from);
-	TviewValue key = {&start, sizeof(start)};
-	TviewValue value;
-	TviewCursor *cursor;
+	Place place;
 	TviewStoreStatus status =
-		tview_cursor_open(txn, TVIEW_DB_INDEX, walk->relid, &cursor);
+		first_entry(txn, walk->relid, walk->tag, walk->from, &place);
 
 	*n = 0;
-	if (status != TVIEW_STORE_OK)
-		return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
-	status = tview_cursor_move(cursor, TVIEW_SEEK_GE, &key, &value);
 	while (status == TVIEW_STORE_OK && *n < limit)
 	{
-		TviewIndexKey found;
-
-		if (key.size != sizeof(found))
-			status = TVIEW_STORE_CORRUPT;
-		memcpy(&found, key.data, sizeof(found));
-		if (status != TVIEW_STORE_OK || found.tag != start.tag)
-			break;
 		if (columns)
-			columns[*n] = column_of(value);
-		pks[(*n)++] = TVIEW_PK_OF(pg_ntoh64(found.pk));
-		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
+			columns[*n] = column_of(place.value);
+		pks[(*n)++] = place.pk;
+		status = next_entry(&place);
 	}
-	tview_cursor_close(cursor);
-	return status == TVIEW_STORE_NOTFOUND ? TVIEW_STORE_OK : status;
+	return leave_entries(&place, status);
 }
 
 TviewStoreStatus
 tview_index_next(TviewTxn *txn, TviewIndexWalk *walk, int64 *pks,
 				 uint16 *columns, int limit, int *n)
 {
-	TviewStoreStatus status = walk->tag == TVIEW_INDEX_HOLLOW
-		? find_hollow(txn, walk, pks, limit, n)
+	TviewStoreStatus status = tview_tag_is_reserved(walk->tag)
+		? find_listed(txn, walk, pks, limit, n)
 		: find_pks(txn, walk, pks, columns, limit, n);
 
 	walk->ended = status != TVIEW_STORE_OK || *n < limit ||

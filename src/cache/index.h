@@ -1,7 +1,7 @@
 /*
  * index.h
  *		The index of a TVIEW's rows: which rows have read something, which
- *		may have a value in a root column, which are hollow.
+ *		may have a value in a root column, which are hollow or absent.
  *
  * An entry is a 16-byte key (tag, pk), big-endian so that entries sort by tag,
  * and a column.  A row has one entry for each
@@ -14,9 +14,10 @@
  * without a column.
  *
  * Hollow rows come and go at random, and an entry for each would be on a page
- * of its own, to be written both times.  Under TVIEW_INDEX_HOLLOW one entry
- * has a bit for each of TVIEW_INDEX_BLOCK pks, and the block's number in place
- * of a pk; there is none for a block without hollow rows.
+ * of its own, to be written both times.  In the list TVIEW_INDEX_HOLLOW one
+ * entry has a bit for each of TVIEW_INDEX_BLOCK pks, and the block's number in
+ * place of a pk; there is none for a block without hollow rows.  The rows that
+ * the view does not have are listed likewise, in TVIEW_INDEX_ABSENTEES.
  *
  * Nothing here pallocs or throws: it runs inside LMDB transactions.
  */
@@ -29,8 +30,12 @@
 #include "meta/tag.h"
 #include "store/store.h"
 
-/* No look-up has this tag; entries of a tag of 0 are under another one. */
+/*
+ * The lists' tags.  No look-up has them; entries of such a tag are under
+ * another one.
+ */
 #define TVIEW_INDEX_HOLLOW UINT64CONST(0)
+#define TVIEW_INDEX_ABSENTEES PG_UINT64_MAX
 
 /* Pks whose bits are in one entry; those of a block differ in the last bits. */
 #define TVIEW_INDEX_BLOCK_BITS 9
@@ -70,10 +75,7 @@ extern TviewStoreStatus tview_index_change(TviewTxn *txn, Oid relid, int64 pk,
 										   const TviewRow *old,
 										   const TviewRow *row);
 
-/*
- * Puts one entry that sorts after all others; with TVIEW_INDEX_HOLLOW, lists a
- * hollow row.
- */
+/* Puts an entry that sorts after all others, or, by a list's tag, a row. */
 extern TviewStoreStatus tview_index_append(TviewTxn *txn, Oid relid,
 										   const TviewIndexKey *key,
 										   uint16 column);
@@ -91,7 +93,7 @@ typedef struct TviewIndexWalk
 static inline uint64
 tview_index_tag(uint64 tag)
 {
-	return tag == TVIEW_INDEX_HOLLOW ? TVIEW_TAG_SHARED_LOOKUP : tag;
+	return tview_tag_is_reserved(tag) ? TVIEW_TAG_SHARED_LOOKUP : tag;
 }
 
 /* A walk over the pks from this one on; PG_INT64_MIN: over all of them. */
@@ -122,5 +124,9 @@ tview_index_walk_hollow(Oid relid, int64 from)
 extern TviewStoreStatus tview_index_next(TviewTxn *txn, TviewIndexWalk *walk,
 										 int64 *pks, uint16 *columns,
 										 int limit, int *n);
+
+/* How many rows are in a list. */
+extern TviewStoreStatus tview_index_count(TviewTxn *txn, Oid relid, uint64 list,
+										  uint64 *n);
 
 #endif /* TVIEW_INDEX_H */

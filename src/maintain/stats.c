@@ -6,6 +6,7 @@
 
 #include "access/xlog.h"
 #include "cache/handle.h"
+#include "cache/index.h"
 #include "cache/reader.h"
 #include "cache/row.h"
 #include "cache/state.h"
@@ -154,36 +155,18 @@ typedef struct Contents
 	bool complete;
 } Contents;
 
-/* Counts entries by kind; reads every one of them. */
+/* Counts entries by kind. */
 static void
-count_entries(TviewTxn *txn, Oid relid, Contents *contents)
+count_entries(TviewTxn *txn, Oid relid, uint64 entries, Contents *contents)
 {
-	TviewCursor *cursor;
-	TviewValue key;
-	TviewValue value;
-	TviewRow row;
-	TviewStoreStatus status =
-		tview_cursor_open(txn, TVIEW_DB_ROWS, relid, &cursor);
+	uint64 others;
 
-	if (status != TVIEW_STORE_OK)
-		return;
-	status = tview_cursor_move(cursor, TVIEW_SEEK_FIRST, &key, &value);
-	while (status == TVIEW_STORE_OK)
-	{
-		uint64 k;
-
-		memcpy(&k, key.data, sizeof(k));
-		if (!tview_row_decode(value, relid, TVIEW_PK_OF(k), &row))
-			break;
-		if (row.flags & TVIEW_ROW_HOLLOW)
-			contents->hollow++;
-		else if (row.flags & TVIEW_ROW_ABSENT)
-			contents->absent++;
-		else
-			contents->rows++;
-		status = tview_cursor_move(cursor, TVIEW_SEEK_NEXT, &key, &value);
-	}
-	tview_cursor_close(cursor);
+	(void) tview_index_count(txn, relid, TVIEW_INDEX_HOLLOW,
+							 &contents->hollow);
+	(void) tview_index_count(txn, relid, TVIEW_INDEX_ABSENTEES,
+							 &contents->absent);
+	others = contents->hollow + contents->absent;
+	contents->rows = entries - Min(entries, others);
 }
 
 static void
@@ -192,6 +175,7 @@ load_contents(TviewHandle *handle, Oid relid, Contents *contents)
 	TviewTxn *txn;
 	TviewState state;
 	uint64 entries;
+	uint64 index_entries;
 	uint64 index_bytes = 0;
 
 	if (handle->epoch == 0 ||
@@ -202,9 +186,10 @@ load_contents(TviewHandle *handle, Oid relid, Contents *contents)
 		contents->complete = (state.flags & TVIEW_STATE_COMPLETE) != 0;
 		(void) tview_stat(txn, TVIEW_DB_ROWS, relid, &entries,
 						  &contents->bytes);
-		(void) tview_stat(txn, TVIEW_DB_INDEX, relid, &entries, &index_bytes);
+		(void) tview_stat(txn, TVIEW_DB_INDEX, relid, &index_entries,
+						  &index_bytes);
 		contents->bytes += index_bytes;
-		count_entries(txn, relid, contents);
+		count_entries(txn, relid, entries, contents);
 	}
 	tview_read_end(txn);
 }

@@ -32,10 +32,17 @@ tview_tag_relation(Oid relid)
 /* The first bits of a tag say the column, unless that is of integers. */
 #define TVIEW_TAG_COLUMN_BITS 8
 
+/* The index has lists under these two tags. */
+static inline bool
+tview_tag_is_reserved(uint64 tag)
+{
+	return tag == 0 || tag == PG_UINT64_MAX;
+}
+
 /*
  * The index's tag for rows that are looked up by the column value of a tag: not
- * 0, and of different tags different, unless it is TVIEW_TAG_SHARED_LOOKUP.  It
- * begins as the tag does.
+ * reserved, and of different tags different, unless it is
+ * TVIEW_TAG_SHARED_LOOKUP.  It begins as the tag does.
  */
 #define TVIEW_TAG_SHARED_LOOKUP UINT64CONST(1)
 
@@ -45,7 +52,7 @@ tview_tag_lookup(uint64 tag)
 	uint64 others = UINT64CONST(0x9e3779b97f4a7c15) >> TVIEW_TAG_COLUMN_BITS;
 	uint64 lookup = tag ^ others;
 
-	return lookup == 0 ? TVIEW_TAG_SHARED_LOOKUP : lookup;
+	return tview_tag_is_reserved(lookup) ? TVIEW_TAG_SHARED_LOOKUP : lookup;
 }
 
 #endif /* TVIEW_TAG_H */
