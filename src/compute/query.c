@@ -4,8 +4,8 @@
  *
  * Queries run as the view's owner in a security-restricted context, as a
  * plain view's subqueries would be checked.  Where a base table has row-level
- * security they run as the invoking user instead: the policies may depend on
- * who asks.
+ * security, or a view has the option security_invoker, they run as the invoking
+ * user instead: what is seen depends on who asks.
  */
 #include "postgres.h"
 

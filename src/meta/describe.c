@@ -170,6 +170,21 @@ look_up_relation(Oid relid, bool *rls)
 	return owner;
 }
 
+/* True when a view's own tables are read with the rights of who reads it. */
+static bool
+has_security_invoker(Oid relid)
+{
+	Relation rel = tview_relation_try_open(relid);
+	bool invoker;
+
+	if (rel == NULL)
+		return false;
+	invoker = rel->rd_rel->relkind == RELKIND_VIEW &&
+		RelationHasSecurityInvoker(rel);
+	tview_relation_close(rel);
+	return invoker;
+}
+
 Oid
 tview_describe_collation(Oid relid, AttrNumber attno)
 {
@@ -360,6 +375,8 @@ fill_recorded(TviewDesc *desc, TviewRecord *record)
 		(void) look_up_relation(lfirst_oid(lc), &desc->rls);
 		desc->detaching |= tview_relation_is_detaching(lfirst_oid(lc));
 	}
+	for (int i = 0; i < desc->nviews; i++)
+		desc->rls |= has_security_invoker(desc->views[i]);
 }
 
 /* Fills everything that the present catalogs say. */

@@ -85,8 +85,12 @@ typedef struct TviewDesc
 	 * problem, a definition or trigger that does not match
 	 */
 	const char *bypass;
-	bool own_ddl;  /* what is recorded was written by the running transaction */
-	bool rls;	   /* some base table has row-level security enabled */
+	bool own_ddl; /* what is recorded was written by the running transaction */
+	/*
+	 * what is seen depends on who reads: some base table has row-level security
+	 * enabled, or some view got the option security_invoker
+	 */
+	bool rls;
 	bool readable; /* the owner was found to have the right to read the view */
 	/* a base table loses a partition: the snapshot decides what it reads */
 	bool detaching;

@@ -1,4 +1,4 @@
--- proves that a policy that asks who reads gives everybody his own rows through a TVIEW, as through its view, and that without one rows are computed as the view's owner
+-- proves that a policy that asks who reads gives everybody his own rows through a TVIEW, as through its view, that without one rows are computed as the view's owner, and that a view that gets the option security_invoker is read with the rights of who reads
 \getenv srcdir PG_ABS_SRCDIR
 \set begin :srcdir '/sql/include/begin.sql'
 \set end :srcdir '/sql/include/end.sql'
@@ -40,6 +40,34 @@ SET ROLE regress_tview_other;
 SELECT * FROM app.tv_post WHERE pk_post = 2;
 SELECT * FROM app.tv_post ORDER BY 1;
 SELECT * FROM app.v_post;
+RESET ROLE;
+-- a view that was given the option since, and one that is behind another
+CREATE VIEW app.v_title AS SELECT v.pk_post AS pk_title, v.title FROM app.v_post v;
+ALTER VIEW app.v_title OWNER TO regress_tview_owner;
+GRANT SELECT ON app.v_post TO regress_tview_owner;
+GRANT SELECT ON app.v_title TO regress_tview_reader;
+IMPORT FOREIGN SCHEMA app LIMIT TO (tv_title) FROM SERVER tviews INTO app;
+GRANT SELECT ON app.tv_title TO regress_tview_reader;
+SET client_min_messages = error;
+ALTER VIEW app.v_post SET (security_invoker);
+RESET client_min_messages;
+SET ROLE regress_tview_reader;
+SELECT * FROM app.v_post WHERE pk_post = 2;
+SELECT * FROM app.tv_post WHERE pk_post = 2;
+SELECT * FROM app.v_title WHERE pk_title = 2;
+SELECT * FROM app.tv_title WHERE pk_title = 2;
+SELECT count(*) FROM app.tv_title;
+RESET ROLE;
+GRANT SELECT ON app.tb_post TO regress_tview_reader;
+SET ROLE regress_tview_reader;
+SELECT * FROM app.tv_post WHERE pk_post = 2;
+SELECT * FROM app.tv_title WHERE pk_title = 2;
+RESET ROLE;
+ALTER VIEW app.v_post RESET (security_invoker);
+REVOKE SELECT ON app.tb_post FROM regress_tview_reader;
+SET ROLE regress_tview_reader;
+SELECT * FROM app.tv_post WHERE pk_post = 2;
+SELECT * FROM app.tv_title WHERE pk_title = 2;
 RESET ROLE;
 \set ECHO none
 SET client_min_messages = warning;
