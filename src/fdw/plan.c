@@ -472,6 +472,14 @@ is_short(const PlanClauses *clauses, List *outputs)
 	return outputs != NIL && !needs_plan((Node *) clauses->exprs, NULL);
 }
 
+/* True for what may read: a domain's constraints may call any function. */
+static bool
+may_read(Node *node, void *context)
+{
+	return (node && IsA(node, CoerceToDomain)) ||
+		expression_tree_walker(node, may_read, context);
+}
+
 /* What encode_plan has made. */
 static TviewPlan *
 plan_in(List *private)
@@ -541,6 +549,7 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 	List *private;
 	TviewPlan *plan;
 	Bitmapset *columns = NULL;
+	Node *all;
 
 	pull_varattnos((Node *) tlist, 1, &columns);
 	if (has_system_column(columns))
@@ -552,9 +561,9 @@ tview_plan_lookup(PlannerInfo *root, TviewDesc *desc, List *matches,
 	private = encode_plan(&choice, columns, clauses.pushed, outputs,
 						  InvalidOid);
 	plan = plan_in(private);
-	plan->is_alone = is_outermost &&
-		!contain_mutable_functions((Node *) tlist) &&
-		!contain_mutable_functions((Node *) clauses.exprs);
+	all = (Node *) list_make2(tlist, clauses.exprs);
+	plan->is_alone = is_outermost && !contain_mutable_functions(all) &&
+		!may_read(all, NULL);
 	plan->is_short = is_short(&clauses, outputs);
 	if (!plan->is_alone)
 	{
