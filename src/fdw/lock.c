@@ -17,8 +17,12 @@
  * else is read with this snapshot that could tell.  So this is for look-ups of
  * which the plan says that they read nothing else (is_alone), whose snapshot
  * nobody else has, and which find their row in the store.  As soon as the view
- * is to be run, or anything is to be stored, the scan starts again with locks,
- * and with a snapshot that is taken under them.
+ * is to be run, or anything is to be stored, the scan starts again with locks.
+ *
+ * It has a snapshot that is taken under them, then, if a command may have come
+ * that changed a table for every snapshot: the locks would have made it wait.
+ * Where it is just the row that is stale, the snapshot stays: a client may do
+ * other things between Bind, when it is taken, and Execute.
  */
 #include "postgres.h"
 
@@ -67,13 +71,23 @@ renew_snapshot(TviewScanState *state)
 	estate->es_snapshot = state->snapshot = snapshot;
 }
 
+/* True when the transaction has done nothing since the snapshot was taken. */
+static bool
+is_last_command(const TviewScanState *state)
+{
+	return state->snapshot->curcid == GetCurrentCommandId(false);
+}
+
 void
 tview_lock_take(TviewScanState *state)
 {
+	const TviewDesc *before = state->desc;
+
 	state->desc = tview_lock_relations(state->relid);
 	state->locked = true;
 	state->must_lock = false;
-	if (state->owns_snapshot)
+	if (state->owns_snapshot && is_last_command(state) &&
+		(state->must_renew || state->desc != before))
 		renew_snapshot(state);
 }
 
@@ -127,11 +141,15 @@ is_locked_by_plan(const TviewScanState *state)
 	return true;
 }
 
-/* True when nobody would hold locks longer than the statement takes. */
+/*
+ * True when nobody would hold locks longer than the statement takes.  A portal
+ * that has a name is there for other statements to come in between.
+ */
 static bool
 is_own_transaction(void)
 {
-	return !IsTransactionBlock() && !IsSubTransaction();
+	return !IsTransactionBlock() && !IsSubTransaction() &&
+		ActivePortal->name[0] == '\0';
 }
 
 /* Takes a descriptor that is as good as one under locks, if there is one. */
@@ -156,6 +174,7 @@ void
 tview_lock_begin(TviewScanState *state)
 {
 	state->owns_snapshot = has_own_snapshot(state);
+	state->must_renew = true;
 	if (!state->owns_snapshot)
 	{
 		/* of commands that take no lock which a reader waits for */
@@ -171,11 +190,12 @@ tview_lock_begin(TviewScanState *state)
 }
 
 bool
-tview_lock_is_missing(TviewScanState *state)
+tview_lock_is_missing(TviewScanState *state, bool must_renew)
 {
 	if (state->locked)
 		return false;
 	state->must_lock = true;
+	state->must_renew = must_renew;
 	state->phase = TVIEW_PHASE_START;
 	return true;
 }

@@ -330,7 +330,7 @@ tview_runview_start(TviewScanState *state, TviewReason reason)
 {
 	MemoryContext old;
 
-	if (tview_lock_is_missing(state))
+	if (tview_lock_is_missing(state, true))
 		return;
 	old = MemoryContextSwitchTo(state->scan_context);
 	state->keys_only = state->phase == TVIEW_PHASE_KEYS &&

@@ -433,6 +433,7 @@ tviewReScanForeignScan(ForeignScanState *node)
 	state->nrows = state->next_row = 0;
 	state->counted = false;
 	state->must_lock = !state->locked;
+	state->must_renew = false;
 	state->phase = TVIEW_PHASE_START;
 }
 

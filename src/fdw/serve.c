@@ -472,7 +472,7 @@ read_keys(TviewScanState *state, int n)
 		add_entry(state, &batch, key, found, &row);
 	}
 	tview_reader_end(&state->reader);
-	if (batch.invalid > 0 && tview_lock_is_missing(state))
+	if (batch.invalid > 0 && tview_lock_is_missing(state, false))
 		return;
 	if (batch.invalid > 0 && !state->desc->restrictable)
 	{
@@ -505,7 +505,7 @@ tview_serve_keys(TviewScanState *state, bool begun)
 	{
 		if (begun)
 			tview_reader_end(&state->reader);
-		(void) tview_lock_is_missing(state);
+		(void) tview_lock_is_missing(state, false);
 		return;
 	}
 	/* one batch is all that there is of one key */

@@ -103,6 +103,7 @@ typedef struct TviewScanState
 	bool computed_in_vain;
 	bool locked;		/* the views and the bases are */
 	bool must_lock;		/* they are to be before the scan starts (again) */
+	bool must_renew;	/* likewise: with another snapshot, see lock.c */
 	bool owns_snapshot; /* nothing but this scan reads with it */
 
 	/* this (re)scan */
@@ -188,15 +189,16 @@ tview_scan_is_first(const TviewScanState *state)
 extern void tview_lock_begin(TviewScanState *state);
 /*
  * Locks the views and the bases, and fills state->desc; a snapshot that nobody
- * else reads with is taken anew.
+ * else reads with is taken anew if it must be.
  */
 extern void tview_lock_take(TviewScanState *state);
 /*
  * For whoever is about to run the view, or to store: true when the scan is not
  * locked; it starts again then, with locks, and the caller does nothing but
- * return.  No row has been returned, and the reader has ended.
+ * return.  No row has been returned, and the reader has ended.  must_renew: the
+ * store cannot tell that the snapshot is as good as one taken under locks.
  */
-extern bool tview_lock_is_missing(TviewScanState *state);
+extern bool tview_lock_is_missing(TviewScanState *state, bool must_renew);
 
 /* values.c: makes the conditions' values ready to be evaluated. */
 extern void tview_values_init(TviewScanState *state);
