@@ -183,45 +183,39 @@ prefix_of(const void *key)
 	return value;
 }
 
-/* What is looked for, and what is known of the page that may have it. */
+/*
+ * What is looked for, and what is known of the page that may have it: keys of
+ * eight bytes or more have a number of the same order, which tells as a rule.
+ */
 typedef struct Search
 {
 	const void *key;
 	size_t size;
-	bool is_integer;
-	bool has_number; /* keys have eight bytes that tell as a rule */
-	uint64_t number; /* these, as a number of the same order */
-	bool has_low;	 /* the page's keys are not below this number ... */
-	bool has_high;	 /* ... and not above that one */
+	uint64_t number;
+	bool is_between; /* the page's keys have numbers from low to high */
 	uint64_t low;
 	uint64_t high;
 } Search;
 
-/* The number of a node's key; false for a key that has none. */
-static inline bool
-number_of(const Search *search, const TviewNode *node, uint64_t *number)
+/* The number of a key. */
+static inline __attribute__((always_inline)) uint64_t
+number_of(const void *key, bool is_integer)
 {
-	if (!search->has_number || node->keysize < sizeof(uint64_t))
-		return false;
-	*number =
-		search->is_integer ? integer_of(node->key) : prefix_of(node->key);
-	return true;
+	return is_integer ? integer_of(key) : prefix_of(key);
 }
 
 /* Compares the wanted key with a node's. */
-static inline int
-compare(const Search *search, const TviewPage *page, unsigned at)
+static inline __attribute__((always_inline)) int
+compare(const Search *search, const TviewNode *node, bool is_integer)
 {
-	const TviewNode *node = tview_page_node(page, at);
 	uint64_t found;
 
-	if (number_of(search, node, &found))
-	{
-		int order = (search->number > found) - (search->number < found);
-
-		if (order != 0 || search->is_integer)
-			return order;
-	}
+	if (!is_integer &&
+		(search->size < sizeof(found) || node->keysize < sizeof(found)))
+		return compare_bytes(search->key, search->size, node);
+	found = number_of(node->key, is_integer);
+	if (is_integer || found != search->number)
+		return (search->number > found) - (search->number < found);
 	return compare_bytes(search->key, search->size, node);
 }
 
@@ -244,27 +238,23 @@ guess(const Search *search, unsigned count)
  * begins where the key would be if the page's lay evenly, as those of rows and
  * hashes do, and goes from there in steps that double.
  */
-static inline unsigned
-find(const Search *search, const TviewPage *page, unsigned low, bool *equal)
+static inline __attribute__((always_inline)) unsigned
+find(const Search *search, const TviewPage *page, unsigned low, bool is_integer,
+	 bool *equal)
 {
 	unsigned high = tview_page_count(page);
 	unsigned step = 0;
-	unsigned at;
+	unsigned at = (low + high) / 2;
 
 	*equal = false;
-	if (low >= high)
-		return low;
-	if (search->has_low && search->has_high && search->number >= search->low &&
-		search->number <= search->high)
+	if (search->is_between && high > low)
 	{
 		at = low + guess(search, high - low);
 		step = 1;
 	}
-	else
-		at = (low + high) / 2;
-	for (;;)
+	while (low < high)
 	{
-		int order = compare(search, page, at);
+		int order = compare(search, tview_page_node(page, at), is_integer);
 
 		if (order == 0)
 		{
@@ -275,55 +265,46 @@ find(const Search *search, const TviewPage *page, unsigned low, bool *equal)
 			low = at + 1;
 		else
 			high = at;
-		if (low >= high)
-			return low;
-		if (step > 0 && step < (high - low) / 2)
-		{
-			at = order > 0 ? low + step - 1 : high - step;
-			step *= 2;
-		}
-		else
+		if (step >= (high - low) / 2)
+			step = 0;
+		if (step == 0)
 			at = (low + high) / 2;
+		else
+			at = order > 0 ? low + step - 1 : high - step;
+		step *= 2;
 	}
+	return low;
 }
 
 /* Notes what a branch's nodes say of the child's keys. */
-static inline void
-narrow(Search *search, const TviewPage *page, unsigned at)
+static inline __attribute__((always_inline)) void
+narrow(Search *search, const TviewPage *page, unsigned at, bool is_integer)
 {
-	if (at > 0)
-		search->has_low =
-			number_of(search, tview_page_node(page, at), &search->low);
+	const TviewNode *first = tview_page_node(page, at);
+	const TviewNode *next = first;
+
 	if (at + 1 < tview_page_count(page))
-		search->has_high =
-			number_of(search, tview_page_node(page, at + 1), &search->high);
+		next = tview_page_node(page, at + 1);
+	/* a branch's first node has no key, and its last one no next */
+	search->is_between = search->size >= sizeof(uint64_t) && next != first &&
+		first->keysize >= sizeof(uint64_t) &&
+		next->keysize >= sizeof(uint64_t);
+	if (!search->is_between)
+		return;
+	search->low = number_of(first->key, is_integer);
+	search->high = number_of(next->key, is_integer);
+	search->is_between =
+		search->low <= search->number && search->number <= search->high;
 }
 
-/*
- * Goes to the first entry whose key is not below the wanted one; *equal says
- * whether it is that one.
- */
-int
-tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
+/* See tview_tree_seek. */
+static inline __attribute__((always_inline)) int
+seek(TviewTree *tree, Search *search, bool is_integer, bool *equal)
 {
-	Search search = {
-		.key = key,
-		.size = size,
-		.is_integer = tree->is_integer,
-		.has_number = size >= sizeof(uint64_t),
-	};
 	uint64_t number = tree->root;
 	const TviewPage *page;
 	unsigned at;
 
-	tree->depth = 0;
-	tree->is_placed = true;
-	tree->is_before = false;
-	*equal = false;
-	if (number == TVIEW_NO_PAGE)
-		return MDB_NOTFOUND;
-	if (search.has_number)
-		search.number = tree->is_integer ? integer_of(key) : prefix_of(key);
 	for (;;)
 	{
 		if (push(tree, number) != 0)
@@ -335,16 +316,37 @@ tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
 		if (is_leaf(page))
 			break;
 		/* a branch's first key counts as lower than all */
-		at = find(&search, page, 1, equal);
+		at = find(search, page, 1, is_integer, equal);
 		if (!*equal)
 			at--;
-		narrow(&search, page, at);
+		narrow(search, page, at, is_integer);
 		tree->level[tree->depth - 1].at = at;
 		number = tview_node_child(tview_page_node(page, at));
 	}
-	at = find(&search, page, 0, equal);
+	at = find(search, page, 0, is_integer, equal);
 	tree->level[tree->depth - 1].at = at;
 	return at < tview_page_count(page) ? 0 : turn_page(tree, false);
+}
+
+/*
+ * Goes to the first entry whose key is not below the wanted one; *equal says
+ * whether it is that one.
+ */
+int
+tview_tree_seek(TviewTree *tree, const void *key, size_t size, bool *equal)
+{
+	Search search = {.key = key, .size = size};
+
+	tree->depth = 0;
+	tree->is_placed = true;
+	tree->is_before = false;
+	*equal = false;
+	if (tree->root == TVIEW_NO_PAGE)
+		return MDB_NOTFOUND;
+	if (size >= sizeof(search.number))
+		search.number = number_of(key, tree->is_integer);
+	return tree->is_integer ? seek(tree, &search, true, equal)
+							: seek(tree, &search, false, equal);
 }
 
 /* Finds a node's value that is on pages of its own. */
