@@ -144,6 +144,7 @@ typedef struct TviewPages
 	size_t sums_size;
 	_Atomic uint64_t *sum; /* of each page; 0: none */
 	TviewKnownDb known[TVIEW_KNOWN_DBS];
+	unsigned nodes_begin[2]; /* in a leaf of either kind of keys, about */
 } TviewPages;
 
 /* A place in a tree. */

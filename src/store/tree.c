@@ -219,15 +219,14 @@ compare(const Search *search, const TviewNode *node, bool is_integer)
 	return compare_bytes(search->key, search->size, node);
 }
 
-/* Where the key would be among count nodes whose numbers lie evenly. */
+/* Where the key would be from 0 to n, if the page's numbers lay evenly. */
 static inline unsigned
-guess(const Search *search, unsigned count)
+guess(const Search *search, unsigned n)
 {
 	double part = (double) (search->number - search->low) /
 		((double) (search->high - search->low) + 1);
-	unsigned at = (unsigned) (part * count);
 
-	return at < count ? at : count - 1;
+	return (unsigned) (part * n);
 }
 
 /*
@@ -249,7 +248,7 @@ find(const Search *search, const TviewPage *page, unsigned low, bool is_integer,
 	*equal = false;
 	if (search->is_between && high > low)
 	{
-		at = low + guess(search, high - low);
+		at = low + guess(search, high - low - 1);
 		step = 1;
 	}
 	while (low < high)
@@ -297,6 +296,35 @@ narrow(Search *search, const TviewPage *page, unsigned at, bool is_integer)
 		search->low <= search->number && search->number <= search->high;
 }
 
+/*
+ * Asks for the memory where a child would have the key, if it is a leaf as the
+ * last one was whose keys were appended: then nodes lie from the page's end
+ * down.  Else it is asked for in vain.
+ */
+static inline __attribute__((always_inline)) void
+ask(const TviewTree *tree, const Search *search, uint64_t number,
+	bool is_integer)
+{
+	const TviewPages *pages = tree->pages;
+	const char *page = pages->map + number * pages->page_size;
+	unsigned begin = pages->nodes_begin[is_integer];
+	const char *place;
+
+	if (!search->is_between || number > tree->last_page)
+		return;
+	place = page + pages->page_size - guess(search, pages->page_size - begin);
+	__builtin_prefetch(place - 32);
+	__builtin_prefetch(place - 96);
+	if (!is_integer)
+		__builtin_prefetch(page + guess(search, begin));
+	else
+	{
+		/* a row is longer, and all of it is wanted */
+		__builtin_prefetch(place - 160);
+		__builtin_prefetch(place - 224);
+	}
+}
+
 /* See tview_tree_seek. */
 static inline __attribute__((always_inline)) int
 seek(TviewTree *tree, Search *search, bool is_integer, bool *equal)
@@ -322,7 +350,9 @@ seek(TviewTree *tree, Search *search, bool is_integer, bool *equal)
 		narrow(search, page, at, is_integer);
 		tree->level[tree->depth - 1].at = at;
 		number = tview_node_child(tview_page_node(page, at));
+		ask(tree, search, number, is_integer);
 	}
+	tree->pages->nodes_begin[is_integer] = page->upper;
 	at = find(search, page, 0, is_integer, equal);
 	tree->level[tree->depth - 1].at = at;
 	return at < tview_page_count(page) ? 0 : turn_page(tree, false);
