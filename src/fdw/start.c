@@ -8,6 +8,9 @@
  * callbacks - takes longer than to find the row.  Here the same states are set
  * up without that; the executor runs and ends them as any others.
  *
+ * A limit that is a constant is not worth a node of its own then: clients that
+ * want one object ask for LIMIT 1, though there is no second one.
+ *
  * EXPLAIN and whoever counts or times the nodes have the executor's own.
  */
 #include "postgres.h"
@@ -36,21 +39,61 @@ static FdwRoutine routine = {
 	.ExplainForeignScan = tviewExplainForeignScan,
 };
 
+/* The state of such a scan, and how many rows may still come. */
+typedef struct ShortState
+{
+	ForeignScanState node;
+	int64 left;
+} ShortState;
+
+/*
+ * What a plan's limit lets through; 0: it is not to be had here, or lets
+ * nothing through.
+ */
+static int64
+limit_of(const Plan *plan)
+{
+	const Limit *limit = (const Limit *) plan;
+	const Const *count = (const Const *) limit->limitCount;
+
+	if (limit->limitOption != LIMIT_OPTION_COUNT ||
+		limit->limitOffset != NULL || count == NULL || !IsA(count, Const) ||
+		count->constisnull)
+		return 0;
+	return Max(DatumGetInt64(count->constvalue), 0);
+}
+
+/* The scan that the plan is, or lets some rows of through; *left: how many. */
+static ForeignScan *
+find_scan(const PlannedStmt *statement, int64 *left)
+{
+	Plan *plan = statement->planTree;
+
+	*left = PG_INT64_MAX;
+	if (IsA(plan, Limit))
+	{
+		*left = limit_of(plan);
+		plan = outerPlan(plan);
+	}
+	return *left > 0 && IsA(plan, ForeignScan) ? (ForeignScan *) plan : NULL;
+}
+
 /* True when the plan is such a look-up, and is to be run. */
 static bool
 is_short(const QueryDesc *query, int eflags)
 {
-	const PlannedStmt *statement = query->plannedstmt;
-	const ForeignScan *scan = (const ForeignScan *) statement->planTree;
+	int64 left;
+	const ForeignScan *scan = find_scan(query->plannedstmt, &left);
 
-	return IsA(scan, ForeignScan) && tview_plan_is_ours(scan) &&
+	return scan != NULL && tview_plan_is_ours(scan) &&
 		tview_plan_decode(scan)->is_short && query->instrument_options == 0 &&
 		(eflags & ~EXEC_FLAG_SKIP_TRIGGERS) == 0;
 }
 
-/* What the scan returns: columns as the TVIEW has them, by other names. */
+/* What the scan returns: columns of the TVIEW, with the targets' names. */
 static TupleDesc
-describe_row(const ForeignScan *scan, const TviewDesc *desc)
+describe_row(const ForeignScan *scan, const List *targets,
+			 const TviewDesc *desc)
 {
 	const TviewPlan *plan = tview_plan_decode(scan);
 	const AttrNumber *outputs = tview_plan_outputs(plan);
@@ -58,8 +101,7 @@ describe_row(const ForeignScan *scan, const TviewDesc *desc)
 
 	for (int i = 0; i < plan->noutputs; i++)
 	{
-		const TargetEntry *entry =
-			list_nth_node(TargetEntry, scan->scan.plan.targetlist, i);
+		const TargetEntry *entry = list_nth_node(TargetEntry, targets, i);
 
 		TupleDescCopyEntry(result, i + 1, desc->tupdesc, outputs[i]);
 		namestrcpy(&TupleDescAttr(result, i)->attname,
@@ -72,22 +114,31 @@ describe_row(const ForeignScan *scan, const TviewDesc *desc)
 static TupleTableSlot *
 next_row(PlanState *ps)
 {
-	return tviewIterateForeignScan((ForeignScanState *) ps);
+	ShortState *state = (ShortState *) ps;
+
+	if (state->left == 0)
+		return ExecClearTuple(state->node.ss.ss_ScanTupleSlot);
+	state->left--;
+	return tviewIterateForeignScan(&state->node);
 }
 
 /* The state of the scan, which has begun. */
-static ForeignScanState *
-begin_scan(ForeignScan *scan, EState *estate, int eflags)
+static PlanState *
+begin_scan(const PlannedStmt *statement, EState *estate, int eflags)
 {
-	ForeignScanState *node = makeNode(ForeignScanState);
+	ShortState *state = palloc0(sizeof(ShortState));
+	ForeignScanState *node = &state->node;
 	ScanState *ss = &node->ss;
+	ForeignScan *scan = find_scan(statement, &state->left);
 	Oid relid = exec_rt_fetch(scan->scan.scanrelid, estate)->relid;
 
+	NodeSetTag(node, T_ForeignScanState);
 	ss->ps.plan = (Plan *) scan;
 	ss->ps.state = estate;
 	ss->ps.ExecProcNode = ss->ps.ExecProcNodeReal = next_row;
 	ss->ps.scandesc = ss->ps.ps_ResultTupleDesc =
-		describe_row(scan, tview_meta_get(relid, false));
+		describe_row(scan, statement->planTree->targetlist,
+					 tview_meta_get(relid, false));
 	ss->ps.scanops = ss->ps.resultops = &TTSOpsVirtual;
 	ss->ps.scanopsset = ss->ps.resultopsset = true;
 	ss->ps.scanopsfixed = ss->ps.resultopsfixed = true;
@@ -96,7 +147,7 @@ begin_scan(ForeignScan *scan, EState *estate, int eflags)
 						   &TTSOpsVirtual);
 	node->fdwroutine = &routine;
 	tviewBeginForeignScan(node, eflags);
-	return node;
+	return &ss->ps;
 }
 
 /* What standard_ExecutorStart does, as far as it has a meaning here. */
@@ -117,9 +168,7 @@ start_short(QueryDesc *query, int eflags)
 	estate->es_top_eflags = eflags | EXEC_FLAG_SKIP_TRIGGERS;
 	tview_compat_init_range_table(estate, statement);
 	estate->es_plannedstmt = statement;
-	query->planstate = &begin_scan((ForeignScan *) statement->planTree, estate,
-								   eflags)
-							->ss.ps;
+	query->planstate = begin_scan(statement, estate, eflags);
 	query->tupDesc = query->planstate->ps_ResultTupleDesc;
 	MemoryContextSwitchTo(old);
 }

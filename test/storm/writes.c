@@ -236,8 +236,9 @@ write_misc(Session *s)
 			run(s, "DELETE FROM app.tb_reading WHERE value %% 7 = %d", pick(s, 7) - 1);
 			break;
 		case 5:
-			/* a partition, or what was one */
-			run(s, "UPDATE app.tb_reading_%d SET value = %d WHERE fk_tag = %d", pick(s, 3), pick(s, 99), n);
+			/* a partition, or what was one; with DDL it may be elsewhere */
+			(options.ddl ? run_ddl : run) (s, "UPDATE app.tb_reading_%d SET value = %d WHERE fk_tag = %d",
+										   pick(s, 3), pick(s, 99), n);
 			break;
 		case 6:
 			/* a view that can be written through: the table behind it moves */
