@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation_d.h"
 #include "catalog/pg_constraint_d.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace_d.h"
 #include "catalog/pg_opclass_d.h"
 #include "catalog/pg_operator_d.h"
@@ -141,6 +142,24 @@ reads_relation(const TviewRecord *record, Oid relid)
 }
 
 /*
+ * True when values that the TVIEW shows have the row type of the relation or of
+ * one that inherits from it, which a command changes with it: they show the
+ * names of its columns.
+ */
+static bool
+shows_rows_of(const TviewRecord *record, Oid relid)
+{
+	ListCell *lc;
+
+	if (record->types == NIL || !OidIsValid(get_rel_type_id(relid)))
+		return false;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (list_member_oid(record->types, get_rel_type_id(lfirst_oid(lc))))
+			return true;
+	return false;
+}
+
+/*
  * True when the TVIEW may depend on functions that nobody records: those that
  * its functions call, and casts by which a type becomes JSON or a variable's
  * value.  What it means may be another then.
@@ -179,7 +198,8 @@ concerns(const TviewDdlObject *object, const TviewRecord *record, int *flags)
 					*flags |= TVIEW_DEFINE_BUMP;
 			}
 			return reads_relation(record, object->objid) ||
-				object->objid == record->viewid;
+				object->objid == record->viewid ||
+				shows_rows_of(record, object->objid);
 		case TSConfigRelationId:
 		case TSConfigMapRelationId:
 		case TSDictionaryRelationId:
