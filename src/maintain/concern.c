@@ -134,7 +134,7 @@ reads_relation(const TviewRecord *record, Oid relid)
 			return false;
 	}
 	if (relkind == RELKIND_COMPOSITE_TYPE)
-		return record->types != NIL;
+		return record->types != NIL || record->functions != NIL;
 	ancestors = tview_kin_ancestors(relid);
 	return record->relid == relid || lists_meet(record->views, ancestors) ||
 		lists_meet(record->bases, ancestors) ||
@@ -197,6 +197,10 @@ concerns(const TviewDdlObject *object, const TviewRecord *record, int *flags)
 				if (object->columns)
 					*flags |= TVIEW_DEFINE_BUMP;
 			}
+			/* a function's text may name a type that no record has */
+			if (record->functions != NIL && altered &&
+				get_rel_relkind(object->objid) == RELKIND_COMPOSITE_TYPE)
+				*flags |= TVIEW_DEFINE_BUMP;
 			return reads_relation(record, object->objid) ||
 				object->objid == record->viewid ||
 				shows_rows_of(record, object->objid);
@@ -218,7 +222,7 @@ concerns(const TviewDdlObject *object, const TviewRecord *record, int *flags)
 			return calls_unseen(record, flags);
 		case TypeRelationId:
 		case ConstraintRelationId:
-			if (record->types == NIL || !altered)
+			if (!altered || (record->types == NIL && record->functions == NIL))
 				return false;
 			if (object->tag != NULL)
 				*flags |= TVIEW_DEFINE_BUMP;

@@ -60,6 +60,19 @@ SELECT data FROM app.tv_heir WHERE pk_heir = 1;
 ALTER VIEW app.pair RENAME COLUMN name TO title;
 SELECT * FROM chk.differences();
 SELECT data FROM app.tv_pair WHERE pk_pair = 1;
+-- types that only the text of a function names
+CREATE TYPE app.made AS (code int, name text);
+CREATE TYPE app.mood AS ENUM ('good', 'bad');
+CREATE FUNCTION app.made(n int) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$SELECT to_jsonb(ROW(n, 'x')::app.made)$$;
+CREATE FUNCTION app.mood(n int) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN to_jsonb((enum_range(NULL::app.mood))[n]); END$$;
+CREATE VIEW app.v_made AS SELECT pk_kinds AS pk_made, app.made(pk_kinds) AS data FROM app.tb_kinds;
+CREATE VIEW app.v_mood AS SELECT pk_kinds AS pk_mood, app.mood(pk_kinds) AS data FROM app.tb_kinds;
+IMPORT FOREIGN SCHEMA app LIMIT TO (tv_made, tv_mood) FROM SERVER tviews INTO app;
+SELECT tm.data, td.data FROM app.tv_made tm, app.tv_mood td;
+ALTER TYPE app.made RENAME ATTRIBUTE name TO title;
+SELECT tm.data, td.data, vm.data, vd.data FROM app.tv_made tm, app.tv_mood td, app.v_made vm, app.v_mood vd;
+ALTER TYPE app.mood RENAME VALUE 'good' TO 'fine';
+SELECT tm.data, td.data, vm.data, vd.data FROM app.tv_made tm, app.tv_mood td, app.v_made vm, app.v_mood vd;
 -- a table whose rows nobody shows empties nothing
 SELECT count(*) FROM app.tv_one;
 ALTER TABLE app.tb_other RENAME COLUMN n TO m;
