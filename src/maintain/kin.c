@@ -42,21 +42,32 @@ find_kin(Oid relid, bool parents)
 	return kin;
 }
 
+static void
+refuse_tview(Oid relid)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+		 errmsg(
+			 "foreign table %s can neither be a partition nor take part in inheritance",
+			 tview_meta_relation_name(relid)),
+		 errdetail("Its rows are those of a view.")));
+}
+
 void
 tview_kin_refuse(Oid relid)
 {
 	List *parents = find_kin(relid, true);
+	List *children = find_kin(relid, false);
 	ListCell *lc;
 
 	if (OidIsValid(tview_meta_table_server(relid)) &&
-		(parents != NIL || find_kin(relid, false) != NIL))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg(
-				 "foreign table %s can neither be a partition nor take part in inheritance",
-				 tview_meta_relation_name(relid)),
-			 errdetail("Its rows are those of a view.")));
+		(parents != NIL || children != NIL))
+		refuse_tview(relid);
+	/* ATTACH PARTITION says of the parent only that it has changed it */
+	foreach(lc, children)
+		if (OidIsValid(tview_meta_table_server(lfirst_oid(lc))))
+			refuse_tview(lfirst_oid(lc));
 	foreach(lc, parents)
 		if (OidIsValid(tview_meta_table_server(lfirst_oid(lc))))
 			ereport(

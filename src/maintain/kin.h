@@ -9,7 +9,10 @@
 
 #include "nodes/pg_list.h"
 
-/* Refuses, with an ERROR, tables that are a parent or a child of a TVIEW. */
+/*
+ * Refuses, with an ERROR, a TVIEW that has a parent or a child, and tables that
+ * are a parent or a child of one.
+ */
 extern void tview_kin_refuse(Oid relid);
 
 /* The relation itself and all its ancestors, of either kind. */
