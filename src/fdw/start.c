@@ -78,13 +78,10 @@ find_scan(const PlannedStmt *statement, int64 *left)
 	return *left > 0 && IsA(plan, ForeignScan) ? (ForeignScan *) plan : NULL;
 }
 
-/* True when the plan is such a look-up, and is to be run. */
+/* True when the scan is such a look-up, and is to be run. */
 static bool
-is_short(const QueryDesc *query, int eflags)
+is_short(const ForeignScan *scan, const QueryDesc *query, int eflags)
 {
-	int64 left;
-	const ForeignScan *scan = find_scan(query->plannedstmt, &left);
-
 	return scan != NULL && tview_plan_is_ours(scan) &&
 		tview_plan_decode(scan)->is_short && query->instrument_options == 0 &&
 		(eflags & ~EXEC_FLAG_SKIP_TRIGGERS) == 0;
@@ -124,21 +121,21 @@ next_row(PlanState *ps)
 
 /* The state of the scan, which has begun. */
 static PlanState *
-begin_scan(const PlannedStmt *statement, EState *estate, int eflags)
+begin_scan(ForeignScan *scan, int64 left, EState *estate, int eflags)
 {
 	ShortState *state = palloc0(sizeof(ShortState));
 	ForeignScanState *node = &state->node;
 	ScanState *ss = &node->ss;
-	ForeignScan *scan = find_scan(statement, &state->left);
+	const Plan *top = estate->es_plannedstmt->planTree;
 	Oid relid = exec_rt_fetch(scan->scan.scanrelid, estate)->relid;
 
+	state->left = left;
 	NodeSetTag(node, T_ForeignScanState);
 	ss->ps.plan = (Plan *) scan;
 	ss->ps.state = estate;
 	ss->ps.ExecProcNode = ss->ps.ExecProcNodeReal = next_row;
 	ss->ps.scandesc = ss->ps.ps_ResultTupleDesc =
-		describe_row(scan, statement->planTree->targetlist,
-					 tview_meta_get(relid, false));
+		describe_row(scan, top->targetlist, tview_meta_get(relid, false));
 	ss->ps.scanops = ss->ps.resultops = &TTSOpsVirtual;
 	ss->ps.scanopsset = ss->ps.resultopsset = true;
 	ss->ps.scanopsfixed = ss->ps.resultopsfixed = true;
@@ -152,7 +149,7 @@ begin_scan(const PlannedStmt *statement, EState *estate, int eflags)
 
 /* What standard_ExecutorStart does, as far as it has a meaning here. */
 static void
-start_short(QueryDesc *query, int eflags)
+start_short(QueryDesc *query, ForeignScan *scan, int64 left, int eflags)
 {
 	PlannedStmt *statement = query->plannedstmt;
 	EState *estate = CreateExecutorState();
@@ -168,7 +165,7 @@ start_short(QueryDesc *query, int eflags)
 	estate->es_top_eflags = eflags | EXEC_FLAG_SKIP_TRIGGERS;
 	tview_compat_init_range_table(estate, statement);
 	estate->es_plannedstmt = statement;
-	query->planstate = begin_scan(statement, estate, eflags);
+	query->planstate = begin_scan(scan, left, estate, eflags);
 	query->tupDesc = query->planstate->ps_ResultTupleDesc;
 	MemoryContextSwitchTo(old);
 }
@@ -176,10 +173,13 @@ start_short(QueryDesc *query, int eflags)
 static void
 start_executor(QueryDesc *query, int eflags)
 {
+	int64 left;
+	ForeignScan *scan = find_scan(query->plannedstmt, &left);
+
 	if (next_start)
 		next_start(query, eflags);
-	else if (is_short(query, eflags))
-		start_short(query, eflags);
+	else if (is_short(scan, query, eflags))
+		start_short(query, scan, left, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
 }

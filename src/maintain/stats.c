@@ -8,7 +8,6 @@
 #include "cache/handle.h"
 #include "cache/index.h"
 #include "cache/reader.h"
-#include "cache/row.h"
 #include "cache/state.h"
 #include "cache/visibility.h"
 #include "catalog/pg_foreign_server.h"

@@ -306,12 +306,13 @@ ask(const TviewTree *tree, const Search *search, uint64_t number,
 	bool is_integer)
 {
 	const TviewPages *pages = tree->pages;
-	const char *page = pages->map + number * pages->page_size;
 	unsigned begin = pages->nodes_begin[is_integer];
+	const char *page;
 	const char *place;
 
 	if (!search->is_between || number > tree->last_page)
 		return;
+	page = pages->map + number * pages->page_size;
 	place = page + pages->page_size - guess(search, pages->page_size - begin);
 	__builtin_prefetch(place - 32);
 	__builtin_prefetch(place - 96);
